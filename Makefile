@@ -34,8 +34,8 @@ docs: $(VENV)/.dev  ## regenerate the reference pages that are made from the cod
 	$(BIN)/python scripts/generate_reference.py
 
 requirements:  ## pin requirements/*.txt anew (needs uv)
-	uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header pyproject.toml -o requirements/run.txt
-	uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header pyproject.toml --extra dask --extra kubernetes --group dev -o requirements/dev.txt
+	uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header pyproject.toml --group build -o requirements/run.txt
+	uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header pyproject.toml --group dev -o requirements/dev.txt
 
 clean:  ## remove the environment and what the demo left
 	rm -rf $(VENV) demo
