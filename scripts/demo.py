@@ -43,24 +43,75 @@ def main() -> int:
     mops("bundle", "target-set", "set", "counts", "-t", "in_bed", quiet=True)
     mops("bundle", "status")
 
-    step("explore: 64 parameter sets x 20 replicates of the stochastic model, scored on two targets")
-    cb("sampling", "sobol", "models.sir:StochasticSIR", "-n", "64", "-r", "20", "--seed", "1",
-       "-t", "in_bed", "-t", "outbreak", "--name", "explore")
+    step(
+        "explore: 64 parameter sets x 20 replicates of the stochastic model, scored on two targets"
+    )
+    cb(
+        "sampling",
+        "sobol",
+        "models.sir:StochasticSIR",
+        "-n",
+        "64",
+        "-r",
+        "20",
+        "--seed",
+        "1",
+        "-t",
+        "in_bed",
+        "-t",
+        "outbreak",
+        "--name",
+        "explore",
+    )
     mops("run", "explore.json")
     mops("results", "show", "--best", "5")
 
     step("calibrate the deterministic model: its answer is known")
     parameters = "beta:0.5:4.0:log,gamma:0.1:2.0:log,k:1.0:100.0:log"
-    cb("calibration", "optuna", "models.sir:DeterministicSIR", "data/in_bed.csv", parameters,
-       "--target-set", "counts", "--max-trials", "400", "--seed", "1", "--name", "deterministic")
+    cb(
+        "calibration",
+        "optuna",
+        "models.sir:DeterministicSIR",
+        "data/in_bed.csv",
+        parameters,
+        "--target-set",
+        "counts",
+        "--max-trials",
+        "400",
+        "--seed",
+        "1",
+        "--name",
+        "deterministic",
+    )
     mops("run", "deterministic.json", "--report", "deterministic.html")
     deterministic = read_result()
 
     step("calibrate the stochastic model: chance in every run, and an honest error bar")
-    cb("calibration", "optuna", "models.sir:StochasticSIR", "data/in_bed.csv", parameters,
-       "--target-set", "counts", "--max-trials", "200", "-r", "50", "--sampler", "cmaes",
-       "--rescore-top-k", "20", "--rescore-replicates", "500", "--confirm-replicates", "3000",
-       "--seed", "1", "--name", "stochastic")
+    cb(
+        "calibration",
+        "optuna",
+        "models.sir:StochasticSIR",
+        "data/in_bed.csv",
+        parameters,
+        "--target-set",
+        "counts",
+        "--max-trials",
+        "200",
+        "-r",
+        "50",
+        "--sampler",
+        "cmaes",
+        "--rescore-top-k",
+        "20",
+        "--rescore-replicates",
+        "500",
+        "--confirm-replicates",
+        "3000",
+        "--seed",
+        "1",
+        "--name",
+        "stochastic",
+    )
     mops("run", "stochastic.json", "--report", "stochastic.html")
     stochastic = read_result()
 

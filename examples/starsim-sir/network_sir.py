@@ -17,7 +17,11 @@ class NetworkSIR(cb.BaseModel):
     PARAMS = cb.ParameterSpace(
         [
             cb.ParameterSpec(
-                "beta", 0.02, 0.5, doc="transmission per contact and day", unit="1/day",
+                "beta",
+                0.02,
+                0.5,
+                doc="transmission per contact and day",
+                unit="1/day",
                 transform="log",
             ),
             cb.ParameterSpec("dur_inf", 3.0, 14.0, doc="mean infectious period", unit="days"),

@@ -31,16 +31,28 @@ class SchoolSIR(cb.BaseModel):
     PARAMS = cb.ParameterSpace(
         [
             cb.ParameterSpec(
-                "beta", 0.5, 4.0, doc="infections per infectious boy and day", unit="1/day",
+                "beta",
+                0.5,
+                4.0,
+                doc="infections per infectious boy and day",
+                unit="1/day",
                 transform="log",
             ),
             cb.ParameterSpec(
-                "gamma", 0.1, 2.0, doc="recoveries per infectious boy and day", unit="1/day",
+                "gamma",
+                0.1,
+                2.0,
+                doc="recoveries per infectious boy and day",
+                unit="1/day",
                 transform="log",
             ),
             cb.ParameterSpec(
-                "k", 1.0, 100.0, doc="negative-binomial dispersion of the counts (read by the target)",
-                default=10.0, transform="log",
+                "k",
+                1.0,
+                100.0,
+                doc="negative-binomial dispersion of the counts (read by the target)",
+                default=10.0,
+                transform="log",
             ),
         ]
     )
