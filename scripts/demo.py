@@ -43,9 +43,7 @@ def main() -> int:
     mops("bundle", "target-set", "set", "counts", "-t", "in_bed", quiet=True)
     mops("bundle", "status")
 
-    step(
-        "explore: 64 parameter sets x 20 replicates of the stochastic model, scored on two targets"
-    )
+    step("explore: 64 parameter sets x 20 replicates of the stochastic model, two targets")
     cb(
         "sampling",
         "sobol",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sys
 from pathlib import Path
 
@@ -38,12 +39,11 @@ def test_a_broken_command_would_be_seen(tmp_path: Path) -> None:
 
 
 def test_every_link_between_pages_leads_somewhere() -> None:
-    import re
-
     pages = [ROOT / "README.md", ROOT / "ARCHITECTURE.md", *(ROOT / "docs").rglob("*.md")]
-    dead = []
-    for page in pages:
-        for link in re.findall(r"\]\(([^)#]+)\)", page.read_text(encoding="utf-8")):
-            if not link.startswith(("http:", "https:")) and not (page.parent / link).exists():
-                dead.append(f"{page.relative_to(ROOT)}: {link}")
+    dead = [
+        f"{page.relative_to(ROOT)}: {link}"
+        for page in pages
+        for link in re.findall(r"\]\(([^)#]+)\)", page.read_text(encoding="utf-8"))
+        if not link.startswith(("http:", "https:")) and not (page.parent / link).exists()
+    ]
     assert dead == []

@@ -50,7 +50,7 @@ class SchoolSIR(cb.BaseModel):
                 "k",
                 1.0,
                 100.0,
-                doc="negative-binomial dispersion of the counts (read by the target)",
+                doc="dispersion of the observed counts (read by the target)",
                 default=10.0,
                 transform="log",
             ),
