@@ -67,7 +67,7 @@ class TrialResult(FrozenValue):
 
 def _as_status(status: object) -> TrialStatus:
     try:
-        return TrialStatus(status)
+        return TrialStatus(str(status))
     except ValueError:
         known = ", ".join(member.value for member in TrialStatus)
         raise ContractViolationError(f"status must be one of {known}, not {status!r}") from None

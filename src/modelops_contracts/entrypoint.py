@@ -26,9 +26,7 @@ ENTRYPOINT_GRAMMAR_VERSION = 2
 EntryPointId = NewType("EntryPointId", str)
 
 _SLUG = re.compile(r"[a-z0-9](?:[a-z0-9\-_.]{0,62}[a-z0-9])?")
-_SLUG_RULE = (
-    "lower-case letters, digits, '-', '_', '.'; starts and ends with a letter or digit; at most 64"
-)
+_SLUG_RULE = "at most 64 of a-z 0-9 - _ . with a letter or digit at both ends"
 
 
 def format_entrypoint(path: str, scenario: str) -> EntryPointId:

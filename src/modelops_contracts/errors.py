@@ -1,7 +1,7 @@
 """Every error this product raises on purpose, as one tree.
 
 ModelOpsError                  message, hint, code, retryable, exit_code, details
-├── InvalidInput               what was given cannot be used; may carry many mistakes, each with a path
+├── InvalidInput               unusable input; may carry many mistakes, each with a path
 │   ├── ContractViolationError a value breaks a rule of this package
 │   ├── EntrypointFormatError  (also ValueError)
 │   ├── InvalidValue           (also ValueError)
@@ -9,13 +9,16 @@ ModelOpsError                  message, hint, code, retryable, exit_code, detail
 ├── NotFound                   a name, file or digest that is not there
 │   ├── MissingKey             (also KeyError)
 │   └── MissingFile            (also FileNotFoundError)
-├── Conflict                   two wishes that cannot both be met; exit_code=3 when a person decides
+├── Conflict                   two wishes that exclude each other; exit_code=3 to ask a person
 ├── AccessDenied               exit code 4
 ├── Unavailable                exit code 5, worth another try
 ├── IntegrityError             bytes are not what their digest says
 ├── SimulationFailed           the author's code raised; its traceback travels as text
 └── Interrupted                exit code 130
 """
+
+# The names are the vocabulary of the product; a suffix "Error" on each would add nothing.
+# ruff: noqa: N818
 
 from __future__ import annotations
 
@@ -174,7 +177,7 @@ class MissingFile(NotFound, FileNotFoundError):
 
 
 def nearest(name: str, candidates: Iterable[str], n: int = 3) -> list[str]:
-    """Up to ``n`` candidates that look like ``name``, best first; upper and lower case count alike."""
+    """Up to ``n`` candidates that look like ``name``, best first; case does not count."""
     from difflib import get_close_matches
 
     spelled: dict[str, str] = {}

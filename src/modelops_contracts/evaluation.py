@@ -9,7 +9,7 @@ from typing import Any
 
 from modelops_contracts.artifacts import ErrorInfo
 from modelops_contracts.errors import ContractViolationError
-from modelops_contracts.frozen import FrozenValue, decode_float, encode_float, read_only
+from modelops_contracts.frozen import FrozenValue, as_names, decode_float, encode_float, read_only
 from modelops_contracts.parameter_set import UniqueParameterSet, as_seeds
 from modelops_contracts.simulation import SimTask
 
@@ -36,9 +36,7 @@ class EvaluationRequest(FrozenValue):
         object.__setattr__(self, "seeds", as_seeds(self.seeds, "seeds"))
         if not self.seeds:
             raise ContractViolationError("seeds must be non-empty")
-        if isinstance(self.targets, str):
-            raise ContractViolationError(f"targets must be a sequence, not {self.targets!r}")
-        object.__setattr__(self, "targets", tuple(self.targets))
+        object.__setattr__(self, "targets", as_names(self.targets, "targets"))
         object.__setattr__(self, "weights", read_only(self.weights))
         object.__setattr__(self, "policy", read_only(self.policy))
 

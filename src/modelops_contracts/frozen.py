@@ -4,14 +4,24 @@ from __future__ import annotations
 
 import math
 import operator
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import fields
 from types import MappingProxyType
 from typing import Any, TypeVar
 
 from modelops_contracts.errors import ContractViolationError
 
-__all__ = ["MAX_UINT64", "FrozenValue", "as_seed", "decode_float", "encode_float", "read_only"]
+__all__ = [
+    "MAX_UINT64",
+    "FrozenValue",
+    "as_names",
+    "as_seed",
+    "decode_float",
+    "encode_float",
+    "is_count",
+    "is_name",
+    "read_only",
+]
 
 _K = TypeVar("_K")
 _V = TypeVar("_V")
@@ -36,6 +46,29 @@ def _thaw(value: object) -> object:
 def read_only(mapping: Mapping[_K, _V]) -> Mapping[_K, _V]:
     """A read-only view of a private copy."""
     return MappingProxyType(dict(mapping))
+
+
+def is_name(value: object) -> bool:
+    """True for text that is not empty."""
+    return isinstance(value, str) and value != ""
+
+
+def is_count(value: object) -> bool:
+    """True for an int that is not negative; bool is no count."""
+    return isinstance(value, int) and not isinstance(value, bool) and value >= 0
+
+
+def as_names(values: object, name: str) -> tuple[str, ...]:
+    """A tuple of non-empty texts, in the order given; a plain text is refused."""
+    if isinstance(values, str | bytes) or not isinstance(values, Iterable):
+        raise ContractViolationError(
+            f"{name} must be a sequence of names, not {values!r}", hint=f"write [{values!r}]"
+        )
+    names = tuple(values)
+    for item in names:
+        if not is_name(item):
+            raise ContractViolationError(f"{name}: {item!r} must be non-empty text")
+    return names
 
 
 def as_seed(value: object, name: str = "seed") -> int:

@@ -16,9 +16,9 @@ __all__ = ["ModelDescription", "TargetDescription"]
 class ModelDescription(FrozenValue):
     """A model without its code.
 
-    ``class_path`` is ``module:Class``; ``parameters`` are dicts with name, lower, upper, kind, doc and,
-    when set, prior, unit, default, transform; ``scenarios`` maps a name to its
-    ``param_patches`` and ``config_patches``; ``config`` maps a name to the repr of its default.
+    ``class_path`` is ``module:Class``; ``parameters`` are dicts with name, lower,
+    upper, kind, doc and, when set, prior, unit, default, transform; ``scenarios`` maps a name to
+    its ``param_patches`` and ``config_patches``; ``config`` maps a name to the repr of its default.
     """
 
     class_path: str

@@ -9,7 +9,7 @@ from typing import TypeAlias
 
 from modelops_contracts.digests import make_param_id
 from modelops_contracts.errors import ContractViolationError, IntegrityError
-from modelops_contracts.frozen import FrozenValue, as_seed, read_only
+from modelops_contracts.frozen import FrozenValue, as_seed, is_name, read_only
 
 __all__ = ["Scalar", "SeedInfo", "TableIPC", "UniqueParameterSet"]
 
@@ -31,7 +31,7 @@ class UniqueParameterSet(FrozenValue):
     def __post_init__(self) -> None:
         if not isinstance(self.params, Mapping):
             raise ContractViolationError("params must be a mapping of name to value")
-        if not isinstance(self.param_id, str) or not self.param_id:
+        if not is_name(self.param_id):
             raise ContractViolationError("param_id must be non-empty")
         for name, value in self.params.items():
             _check_scalar(name, value)

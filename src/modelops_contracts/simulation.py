@@ -18,7 +18,7 @@ from modelops_contracts.digests import (
 )
 from modelops_contracts.entrypoint import format_entrypoint, parse_entrypoint
 from modelops_contracts.errors import ContractViolationError, EntrypointFormatError
-from modelops_contracts.frozen import MAX_UINT64, FrozenValue, as_seed, read_only
+from modelops_contracts.frozen import MAX_UINT64, FrozenValue, as_names, as_seed, is_name, read_only
 from modelops_contracts.parameter_set import Scalar, UniqueParameterSet, as_seeds
 
 __all__ = [
@@ -118,8 +118,8 @@ class SimTask(FrozenValue):
 
 @lru_cache(maxsize=256)
 def check_bundle_ref(bundle_ref: str) -> None:
-    """Raise ContractViolationError unless it is ``sha256:<64 hex>`` or ``<repo>@sha256:<64 hex>``."""
-    if not isinstance(bundle_ref, str) or not bundle_ref:
+    """Raise ContractViolationError unless it is ``[<repo>@]sha256:<64 lower-case hex>``."""
+    if not is_name(bundle_ref):
         raise ContractViolationError("bundle_ref must be non-empty")
     if not _BUNDLE_REF.fullmatch(bundle_ref):
         raise ContractViolationError(
@@ -129,8 +129,8 @@ def check_bundle_ref(bundle_ref: str) -> None:
         )
 
 
-def _check_entrypoint(entrypoint: object) -> None:
-    if not isinstance(entrypoint, str) or not entrypoint:
+def _check_entrypoint(entrypoint: str) -> None:
+    if not is_name(entrypoint):
         raise ContractViolationError("entrypoint must be non-empty")
     try:
         parse_entrypoint(entrypoint)
@@ -152,15 +152,7 @@ def _format_entrypoint(import_path: str, scenario: str) -> str:
 def _as_outputs(outputs: Sequence[str] | None) -> tuple[str, ...] | None:
     if outputs is None:
         return None
-    if isinstance(outputs, str | bytes):
-        raise ContractViolationError(
-            f"outputs must be a sequence of names, not the text {outputs!r}",
-            hint=f"write [{outputs!r}]",
-        )
-    for name in outputs:
-        if not isinstance(name, str) or not name:
-            raise ContractViolationError(f"output name {name!r} must be non-empty text")
-    return tuple(sorted(set(outputs)))
+    return tuple(sorted(set(as_names(outputs, "outputs"))))
 
 
 def _as_optional_mapping(value: object, name: str) -> Mapping[str, Any] | None:
