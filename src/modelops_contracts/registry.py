@@ -2,7 +2,7 @@
 
 The values here are plain and, unlike every other value of this package, mutable: registering
 and refreshing edit them before they are saved. Reading and writing the YAML file itself, with
-its comments kept, is the business of `modelops_contracts.registry_file`.
+its comments kept, is the business of `modelops_contracts.yaml_file`.
 """
 
 from __future__ import annotations
@@ -392,9 +392,9 @@ class BundleRegistry:
 
     def save(self, path: Path | str) -> None:
         """Write the file atomically, keeping its comments, order and unknown keys."""
-        from modelops_contracts.registry_file import write_registry
+        from modelops_contracts.yaml_file import write_yaml
 
-        write_registry(self, Path(path))
+        write_yaml(Path(path), self.to_dict(), template=self.loaded_from)
 
     @classmethod
     def load(cls, path: Path | str) -> BundleRegistry:
@@ -403,9 +403,15 @@ class BundleRegistry:
         Raises `NotFound` without a file and `InvalidInput`, with line numbers, for a file that
         is not a registry.
         """
-        from modelops_contracts.registry_file import read_registry
+        from modelops_contracts.yaml_file import line_of, parse_yaml, read_yaml_text
 
-        return read_registry(Path(path))
+        file = Path(path)
+        text = read_yaml_text(file)
+        registry = read_registry_data(
+            parse_yaml(text, str(file)), locate=lambda where: line_of(text, where), what=str(file)
+        )
+        registry.loaded_from = file
+        return registry
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain data in the order of the file."""

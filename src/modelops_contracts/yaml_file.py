@@ -1,4 +1,4 @@
-"""Reading and writing `registry.yaml` so that a person's comments, order and quotes survive."""
+"""YAML files that people and programs both edit: read and written so that a person's comments, order and quotes survive."""
 
 from __future__ import annotations
 
@@ -10,34 +10,34 @@ from typing import Any
 
 from modelops_contracts.atomic import write_atomically
 from modelops_contracts.errors import InvalidInput, NotFound
-from modelops_contracts.registry import BundleRegistry, read_registry_data
 
 _CONFLICT = re.compile(r"^(<{7} |={7}$|>{7} )")
 _STEP = re.compile(r"\.([^.\[\]]+)|\[(\d+)\]")
 _OFFSET_LIST = re.compile(r"^( *)[^\s#-][^\n]*:[ \t]*\n\1 +- ", re.MULTILINE)
 
 
-def read_registry(path: Path) -> BundleRegistry:
-    """Read a registry file; see `BundleRegistry.load`."""
-    text = _read_text(path)
-    data = parse_yaml(text, path)
-    registry = read_registry_data(data, locate=lambda where: _line_of(text, where), what=str(path))
-    registry.loaded_from = path
-    return registry
+def read_yaml_text(path: Path) -> str:
+    """Return the text of a YAML file; `NotFound` without one, `InvalidInput` when not UTF-8."""
+    try:
+        return path.read_text(encoding="utf-8-sig")
+    except FileNotFoundError:
+        raise NotFound(f"{path} not found", hint="mops bundle init") from None
+    except UnicodeDecodeError as error:
+        raise InvalidInput(f"{path}: not UTF-8 text (byte {error.start})") from error
 
 
-def write_registry(registry: BundleRegistry, path: Path) -> bool:
-    """Write a registry; say whether the file had to change.
+def write_yaml(path: Path, wanted: Mapping[str, Any], *, template: Path | None = None) -> bool:
+    """Make a YAML file say `wanted`, atomically; tell whether it had to change.
 
-    A file that already says the same is left alone, byte for byte.
+    A file that already says the same is left alone, byte for byte. `template` is the file whose
+    comments and order are kept when `path` itself does not exist yet.
     """
-    wanted = registry.to_dict()
-    base = path if path.exists() else registry.loaded_from
-    if base is None or not base.exists() or not base.read_text(encoding="utf-8").strip():
+    base = path if path.exists() else template
+    text = read_yaml_text(base) if base is not None and base.exists() else ""
+    if not text.strip():
         write_atomically(path, dump_yaml(wanted))
         return True
-    text = _read_text(base)
-    parse_yaml(text, base)
+    parse_yaml(text, str(base))
     updated = update_yaml(text, wanted)
     if path.exists() and updated == text:
         return False
@@ -45,7 +45,7 @@ def write_registry(registry: BundleRegistry, path: Path) -> bool:
     return True
 
 
-def parse_yaml(text: str, path: Path) -> Any:
+def parse_yaml(text: str, path: str) -> Any:
     """Parse YAML into plain data; `InvalidInput` names the line of a mistake."""
     from ruamel.yaml import YAML
     from ruamel.yaml.error import MarkedYAMLError, YAMLError
@@ -55,7 +55,7 @@ def parse_yaml(text: str, path: Path) -> Any:
         return YAML(typ="safe", pure=True).load(text)
     except MarkedYAMLError as error:
         mark = error.problem_mark
-        where = f"{path}:{mark.line + 1}" if mark is not None else str(path)
+        where = f"{path}:{mark.line + 1}" if mark is not None else path
         raise InvalidInput(f"{where}: {error.problem or 'not valid YAML'}") from error
     except YAMLError as error:
         raise InvalidInput(f"{path}: not valid YAML: {error}") from error
@@ -78,16 +78,7 @@ def update_yaml(text: str, wanted: Mapping[str, Any]) -> str:
     return _dump(document, offset_lists=_OFFSET_LIST.search(text) is not None)
 
 
-def _read_text(path: Path) -> str:
-    try:
-        return path.read_text(encoding="utf-8-sig")
-    except FileNotFoundError:
-        raise NotFound(f"no registry at {path}", hint="mops bundle init") from None
-    except UnicodeDecodeError as error:
-        raise InvalidInput(f"{path}: not UTF-8 text (byte {error.start})") from error
-
-
-def _refuse_conflict_markers(text: str, path: Path) -> None:
+def _refuse_conflict_markers(text: str, path: str) -> None:
     for number, line in enumerate(text.splitlines(), start=1):
         if _CONFLICT.match(line):
             raise InvalidInput(
@@ -161,7 +152,7 @@ def _update_list(node: Any, wanted: list[Any]) -> None:
         node[:] = wanted
 
 
-def _line_of(text: str, where: str) -> int | None:
+def line_of(text: str, where: str) -> int | None:
     """Return the line of the deepest part of a path such as `$.targets.inc.data[0]`."""
     node = _round_trip(offset_lists=False).load(text)
     line: int | None = None
