@@ -1,0 +1,1 @@
+"""What the user chose, from where, and where our own files live."""
