@@ -1,0 +1,75 @@
+"""The table of all commands: path -> (module:object, one line of help, hidden).
+
+Help of the consoles and their groups is made from this table alone, so that asking for help, a
+typing mistake, or a completion imports no command. A command of the group `mops bundle` is also
+one of the console `modelops-bundle`; its path here is the one under `mops`.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+
+class Entry(NamedTuple):
+    """Where a command is, and what help says about it. A group has no target."""
+
+    target: str | None
+    help: str
+    hidden: bool = False
+
+
+# The first word of a path by the name of the console that is started.
+CONSOLES: dict[str, str] = {"mops": "mops", "cb": "cb", "modelops-bundle": "mops bundle"}
+
+TREE: dict[str, Entry] = {
+    "mops": Entry(None, "Run studies and calibrations, and look at what came out."),
+    "mops version": Entry(
+        "modelops.cli.mops.version:version", "Say which version this is, and where it runs."
+    ),
+    "mops completion": Entry(
+        "modelops.cli.mops.completion:completion", "Print the completion script of a shell."
+    ),
+    "mops config": Entry(None, "Look at the settings in force."),
+    "mops config show": Entry(
+        "modelops.cli.mops.config.show:show",
+        "Show the settings in force, and where they come from.",
+    ),
+    "mops config path": Entry(
+        "modelops.cli.mops.config.path:path",
+        "List the files that settings are read from, strongest first.",
+    ),
+    "mops env": Entry(None, "Look at the environments jobs can run in."),
+    "mops env list": Entry(
+        "modelops.cli.mops.env.list:list_",
+        "List the environments that are known here; the current one is marked.",
+    ),
+    "mops env show": Entry(
+        "modelops.cli.mops.env.show:show",
+        "Show an environment as it is used: where bundles and results are kept.",
+    ),
+    "cb": Entry(None, "Do the science: sampling designs, calibrations, diagnostics."),
+    "cb version": Entry(
+        "modelops.cli.cb.version:version", "Say which version this is, and where it runs."
+    ),
+}
+
+
+def children(path: str) -> dict[str, Entry]:
+    """Return the commands and groups directly below `path`, by their last word, in table order."""
+    prefix = f"{path} "
+    return {
+        key[len(prefix) :]: entry
+        for key, entry in TREE.items()
+        if key.startswith(prefix) and " " not in key[len(prefix) :]
+    }
+
+
+def is_group(path: str) -> bool:
+    entry = TREE.get(path)
+    return entry is not None and entry.target is None
+
+
+def command_line(path: str, console: str) -> str:
+    """How `path` is typed with `console`: `mops bundle push` is `modelops-bundle push` too."""
+    root = CONSOLES[console]
+    return console + path.removeprefix(root) if path.startswith(root) else path

@@ -1,0 +1,72 @@
+"""Where the three consoles start. Every error of a command ends here, as text and as exit code."""
+
+from __future__ import annotations
+
+import sys
+
+STDOUT = 1
+
+
+def mops() -> int:
+    """Run studies and calibrations, and look at what came out."""
+    return start("mops")
+
+
+def cb() -> int:
+    """Do the science: sampling designs, calibrations, diagnostics."""
+    return start("cb")
+
+
+def modelops_bundle() -> int:
+    """Keep and ship a project: the same commands as `mops bundle`."""
+    return start("modelops-bundle")
+
+
+def start(console: str) -> int:
+    """Run the command line of this process with `console` and return its exit code."""
+    arguments = sys.argv[1:]
+    try:
+        code = run(console, arguments)
+        flush()
+    except BrokenPipeError:
+        return leave_quietly()
+    except KeyboardInterrupt:
+        from modelops.cli._errors import report_interrupt
+
+        return report_interrupt(arguments)
+    except Exception as error:  # noqa: BLE001 - the top: all below raise, this reports
+        from modelops.cli._errors import report
+
+        return report(error, console, arguments)
+    return code
+
+
+def run(console: str, arguments: list[str]) -> int:
+    from click.exceptions import Exit
+
+    from modelops.cli._click import root_group
+
+    group = root_group(console)
+    try:
+        group.complete(console)
+        with group.make_context(console, list(arguments)) as ctx:
+            code: int = group.invoke(ctx)
+    except Exit as ending:
+        return ending.exit_code
+    return code
+
+
+def flush() -> None:
+    for stream in (sys.stdout, sys.stderr):
+        if stream is not None:
+            stream.flush()
+
+
+def leave_quietly() -> int:
+    """The reader of stdout went away, as `head` does: that is no failure."""
+    import os
+
+    # What is still in the buffer must not be written again when the interpreter shuts down.
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nowhere, STDOUT)
+    return 0
