@@ -8,7 +8,7 @@ from collections.abc import Iterator
 import pytest
 from hypothesis import HealthCheck, settings
 
-# A shared two-core runner makes single examples slow now and then; that is not what these tests are about.
+# A shared two-core runner makes single examples slow now and then; these tests are not about that.
 settings.register_profile(
     "house", deadline=None, suppress_health_check=[HealthCheck.too_slow], print_blob=True
 )
