@@ -1,0 +1,1 @@
+"""Doors kept for existing imports; nothing is defined here."""
