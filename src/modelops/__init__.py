@@ -1,1 +1,3 @@
-"""Placeholder until the first room is built."""
+"""The platform: gets models run and looked at."""
+
+__version__ = "0.3.0"

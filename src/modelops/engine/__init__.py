@@ -1,0 +1,1 @@
+"""Gets simulations run: requests in, outcomes out, whatever carries them."""

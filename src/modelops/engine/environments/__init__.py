@@ -1,0 +1,1 @@
+"""The environments that simulations run in, and the guest process in each of them."""

@@ -1,0 +1,1 @@
+"""Adapters of the Executor port, reached by name through ``modelops.engine.service``."""

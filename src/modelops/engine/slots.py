@@ -1,0 +1,90 @@
+"""The calls an executor runs: each finds the guest of the slot it runs in."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+from modelops.engine.environments.supervised import SupervisedGuest
+from modelops.engine.guest import Guest, Member
+from modelops.engine.requests import EvaluationOutcome, EvaluationWork, SimOutcome, SimRequest
+from modelops_contracts.evaluation import Evaluation
+
+__all__ = ["SlotGuests"]
+
+
+class SlotGuests:
+    """One guest per thread that calls, made by ``make(number)`` when it is first needed.
+
+    Every call takes the event that stops it as its first argument.
+    """
+
+    def __init__(self, make: Callable[[int], Guest]) -> None:
+        self._make = make
+        self._mine = threading.local()
+        self._all: list[Guest] = []
+        self._lock = threading.Lock()
+
+    def run_batch(self, stop: threading.Event, requests: Sequence[SimRequest]) -> list[SimOutcome]:
+        return self._guest(stop).run_batch(requests)
+
+    def evaluate(
+        self, stop: threading.Event, work: EvaluationWork, done: Sequence[SimOutcome] = ()
+    ) -> EvaluationOutcome:
+        """Simulate what neither ``work.stored`` nor ``done`` has, then score all replicates."""
+        guest = self._guest(stop)
+        have = {outcome.request.sim_key: outcome for outcome in done}
+        missing = [sim for sim in work.missing() if sim.sim_key not in have]
+        outcomes = [*done, *(guest.run_batch(missing) if missing else ())]
+        have.update((outcome.request.sim_key, outcome) for outcome in outcomes)
+        tables = [work.stored.get(sim.sim_key) or _tables(have[sim.sim_key]) for sim in work.sims]
+        errors = [
+            None if table is not None else _error(have[sim.sim_key])
+            for table, sim in zip(tables, work.sims, strict=True)
+        ]
+        scored = guest.evaluate(work.request, tables, errors)
+        return EvaluationOutcome(Evaluation.from_json(scored), tuple(outcomes))
+
+    def describe(self, stop: threading.Event, kind: str, reference: str) -> dict[str, Any]:
+        return self._guest(stop).describe(kind, reference)
+
+    def predict(
+        self,
+        stop: threading.Event,
+        targets: Sequence[str],
+        members: Sequence[Member],
+        entrypoint: str,
+        seed: int,
+    ) -> dict[str, bytes]:
+        return self._guest(stop).predict(targets, members, entrypoint=entrypoint, seed=seed)
+
+    def close(self) -> None:
+        """End all guests. Only when no call runs any more."""
+        for guest in self._all:
+            guest.close()
+
+    def _guest(self, stop: threading.Event) -> Guest:
+        guest: Guest | None = getattr(self._mine, "guest", None)
+        if guest is None:
+            with self._lock:
+                guest = self._make(len(self._all))
+                self._all.append(guest)
+            self._mine.guest = guest
+        if isinstance(guest, SupervisedGuest):
+            guest.interrupted = stop
+        return guest
+
+
+def _tables(outcome: SimOutcome) -> Mapping[str, bytes] | None:
+    return outcome.tables if outcome.ok else None
+
+
+def _error(outcome: SimOutcome) -> dict[str, Any]:
+    assert outcome.error is not None, f"{outcome.status} without an error"
+    return {
+        "error_type": outcome.error.error_type,
+        "message": outcome.error.message,
+        "retryable": outcome.error.retryable,
+        "traceback": outcome.traceback,
+    }

@@ -1,0 +1,188 @@
+"""What the guest does with each message: pure functions of the message and the wire."""
+
+from __future__ import annotations
+
+import time
+import traceback
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Any
+
+from modelops_runner.protocol import join_tables, split_tables
+from modelops_runner.wire import Wire
+
+__all__ = ["answer", "describe_error", "run_simulation", "simulate_all"]
+
+Frame = tuple[dict[str, Any], Sequence[bytes]]
+
+_TRACEBACK_BYTES = 1 << 16
+_MESSAGE_BYTES = 1 << 14
+
+
+def describe_error(error: BaseException) -> dict[str, Any]:
+    """An exception as data: type, message, traceback, each bounded, none of them lost."""
+    return {
+        "error_type": _type_name(type(error)),
+        "message": _bounded(_message(error), _MESSAGE_BYTES),
+        "traceback": _bounded(
+            "".join(traceback.format_exception(type(error), error, error.__traceback__)),
+            _TRACEBACK_BYTES,
+        ),
+    }
+
+
+def _type_name(kind: type) -> str:
+    if kind.__module__ in ("builtins", "__main__"):
+        return kind.__qualname__
+    return f"{kind.__module__}.{kind.__qualname__}"
+
+
+def _message(error: BaseException) -> str:
+    try:
+        return str(error)
+    except Exception as second:  # noqa: BLE001  (the author's __str__ may raise anything)
+        return f"<message unavailable: {type(second).__name__}>"
+
+
+def _bounded(text: str, limit: int) -> str:
+    # Surrogates (undecodable file names) cannot travel as UTF-8.
+    text = text.encode("utf-8", "backslashreplace").decode("utf-8")
+    if len(text) <= limit:
+        return text
+    half = limit // 2
+    return f"{text[:half]}\n... {len(text) - limit} characters left out ...\n{text[-half:]}"
+
+
+def run_simulation(
+    wire: Wire, message: Mapping[str, Any], simulation: Mapping[str, Any]
+) -> Mapping[str, bytes]:
+    """One call of the author's model: a table per output as bytes."""
+    outputs, config = message.get("outputs"), message.get("config")
+    tables = wire.simulate(
+        message["entrypoint"],
+        dict(simulation["params"]),
+        simulation["seed"],
+        None if outputs is None else list(outputs),
+        None if config is None else dict(config),
+    )
+    return _checked(tables)
+
+
+def _checked(tables: Any) -> dict[str, bytes]:
+    if not isinstance(tables, Mapping):
+        raise TypeError(f"the wire function must return a mapping, not {type(tables).__name__}")
+    for name, table in tables.items():
+        if not isinstance(name, str) or not isinstance(table, (bytes, bytearray, memoryview)):
+            raise TypeError(
+                f"output {name!r} must be bytes under a name, not {type(table).__name__}"
+            )
+    # "metadata" repeats the request; results are keyed by it already.
+    return {name: bytes(table) for name, table in tables.items() if name != "metadata"}
+
+
+def simulate_all(wire: Wire, message: Mapping[str, Any]) -> Iterator[Frame]:
+    """One frame per simulation as it finishes. What the author's code raises is an outcome."""
+    for simulation in message["simulations"]:
+        wall, cpu = time.perf_counter(), time.process_time()
+        header: dict[str, Any] = {"type": "outcome"}
+        parts: list[bytes] = []
+        try:
+            header["tables"], parts = join_tables(run_simulation(wire, message, simulation))
+            header["status"] = "ok"
+        except Exception as error:  # noqa: BLE001  (costs this one simulation)
+            header["status"] = "failed"
+            header["error"] = describe_error(error)
+        header["wall"] = time.perf_counter() - wall
+        header["cpu"] = time.process_time() - cpu
+        header["peak_bytes"] = peak_bytes()
+        yield header, parts
+
+
+def peak_bytes() -> int:
+    """Largest resident size of this process so far, in bytes."""
+    import resource
+    import sys
+
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return peak if sys.platform == "darwin" else peak * 1024
+
+
+def answer(wire: Wire, message: Mapping[str, Any], payload: bytes) -> Iterator[Frame]:
+    """All frames that answer one message; the last one says ``done`` or ``failed``."""
+    handler = _HANDLERS.get(message["type"])
+    try:
+        if handler is None:
+            raise ValueError(f"unknown message {message['type']!r}")
+        yield from handler(wire, message, payload)
+    except Exception as error:  # noqa: BLE001  (the asker gets it as data)
+        yield {"type": "failed", "error": describe_error(error)}, ()
+
+
+def _run_batch(wire: Wire, message: Mapping[str, Any], _payload: bytes) -> Iterator[Frame]:
+    yield from simulate_all(wire, message)
+    yield {"type": "done", "peak_bytes": peak_bytes()}, ()
+
+
+def _load(wire: Wire, message: Mapping[str, Any], _payload: bytes) -> Iterator[Frame]:
+    """Import the author's model, so that its import time is not a simulation's time."""
+    reference = message["entrypoint"].partition("/")[0]
+    yield {"type": "done", "value": wire.sibling("describe_function")("model", reference)}, ()
+
+
+def _describe(wire: Wire, message: Mapping[str, Any], _payload: bytes) -> Iterator[Frame]:
+    value = wire.sibling("describe_function")(message["kind"], message["reference"])
+    yield {"type": "done", "value": value}, ()
+
+
+def _evaluate(wire: Wire, message: Mapping[str, Any], payload: bytes) -> Iterator[Frame]:
+    value = wire.sibling("evaluate_function")(
+        message["targets"],
+        _split_many(message["tables"], payload),
+        entrypoint=message["entrypoint"],
+        params=message["params"],
+        seeds=message["seeds"],
+        weights=message["weights"],
+        policy=message["policy"],
+        errors=message["errors"],
+    )
+    yield {"type": "done", "value": value}, ()
+
+
+def _predict(wire: Wire, message: Mapping[str, Any], payload: bytes) -> Iterator[Frame]:
+    tables = _split_many(message["tables"], payload)
+    members = [
+        {"params": params, "tables": member}
+        for params, member in zip(message["params"], tables)  # noqa: B905  (3.9)
+    ]
+    bands = wire.sibling("predict_function")(
+        message["targets"], members, entrypoint=message["entrypoint"], seed=message["seed"]
+    )
+    sizes, parts = join_tables(bands)
+    yield {"type": "done", "tables": sizes}, parts
+
+
+def _split_many(sizes: Sequence[Any], payload: bytes) -> list[Any]:
+    """Tables of several simulations out of one payload; None where one has no result."""
+    result: list[Any] = []
+    start = 0
+    for entry in sizes:
+        if entry is None:
+            result.append(None)
+            continue
+        end = start + sum(size for _name, size in entry)
+        result.append(split_tables(entry, payload[start:end]))
+        start = end
+    return result
+
+
+def _ping(_wire: Wire, _message: Mapping[str, Any], _payload: bytes) -> Iterator[Frame]:
+    yield {"type": "done"}, ()
+
+
+_HANDLERS: dict[str, Callable[[Wire, Mapping[str, Any], bytes], Iterator[Frame]]] = {
+    "run_batch": _run_batch,
+    "load": _load,
+    "describe": _describe,
+    "evaluate": _evaluate,
+    "predict": _predict,
+    "ping": _ping,
+}
