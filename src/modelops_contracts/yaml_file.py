@@ -1,4 +1,4 @@
-"""YAML files that people and programs both edit: read and written so that a person's comments, order and quotes survive."""
+"""YAML files that people and programs both edit; comments, order and quotes survive an edit."""
 
 from __future__ import annotations
 

@@ -1,0 +1,103 @@
+"""The secret guard: files that look like credentials never enter a bundle unasked."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Collection, Iterable
+from dataclasses import dataclass
+from fnmatch import fnmatchcase
+from pathlib import Path
+
+from modelops_contracts.errors import Detail, InvalidInput
+
+LARGEST_TEXT = 1024 * 1024
+
+_NAMES = (
+    "id_rsa", "id_dsa", "id_ecdsa", "id_ed25519", "*.pem", "*.key", "*.p12", "*.pfx", "*.kdbx",
+    ".netrc", ".pypirc", ".npmrc", ".git-credentials", "credentials.json", ".aws/credentials",
+    ".azure/*", ".docker/config.json", "kubeconfig", ".kube/config", ".env", ".env.*", "*.tfstate",
+)  # fmt: skip
+
+_CONTENT: tuple[tuple[str, re.Pattern[bytes]], ...] = (
+    ("private-key", re.compile(rb"-----BEGIN (?:[A-Z0-9]+ )*PRIVATE KEY-----")),
+    ("azure-account-key", re.compile(rb"AccountKey=[A-Za-z0-9+/]{20,}")),
+    ("azure-shared-access", re.compile(rb"SharedAccessSignature[= ]\S{10,}")),
+    ("signed-url", re.compile(rb"[?&]sig=[A-Za-z0-9%+/]{20,}")),
+    ("aws-key-id", re.compile(rb"\b(?:AKIA|ASIA)[0-9A-Z]{16}\b")),
+    ("aws-secret", re.compile(rb"(?i)aws_secret_access_key[\"']?\s*[:=]\s*[\"']?[a-z0-9/+]{40}")),
+    ("github-token", re.compile(rb"\b(?:gh[pousr]_[A-Za-z0-9]{36,}|github_pat_[A-Za-z0-9_]{22,})")),
+    ("gitlab-token", re.compile(rb"\bglpat-[A-Za-z0-9_-]{20,}")),
+    ("slack-token", re.compile(rb"\bxox[abeoprs]-[A-Za-z0-9-]{10,}")),
+    ("url-password", re.compile(rb"\b[a-z][a-z0-9+.-]*://[^\s/:@'\"]+:[^\s/@'\"${<*]+@[^\s/'\"]+")),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class SecretFinding:
+    """A file that looks like it holds a secret; the value itself is never kept."""
+
+    path: str
+    rule: str
+    line: int | None = None
+
+    def __str__(self) -> str:
+        where = f"{self.path}:{self.line}" if self.line else self.path
+        return f"{where} looks like a secret (rule {self.rule})"
+
+
+def check_name(path: str) -> str | None:
+    """Return the rule that a root-relative path falls under, if any."""
+    for pattern in _NAMES:
+        depth = pattern.count("/") + 1
+        tail = "/".join(path.split("/")[-depth:])
+        if fnmatchcase(tail.lower(), pattern):
+            return f"name:{pattern}"
+    return None
+
+
+def check_content(data: bytes) -> tuple[str, int] | None:
+    """Return `(rule, line)` of the first secret-like text, if any; binary data has none."""
+    if b"\0" in data[:8192] or len(data) > LARGEST_TEXT:
+        return None
+    hits = [(match.start(), rule) for rule, pattern in _CONTENT if (match := pattern.search(data))]
+    if not hits:
+        return None
+    start, rule = min(hits)
+    return rule, data.count(b"\n", 0, start) + 1
+
+
+def find_secrets(
+    root: Path, paths: Iterable[str], exceptions: Collection[tuple[str, str]] = ()
+) -> list[SecretFinding]:
+    """Look at names and contents of root-relative files; excepted `(path, rule)` pairs pass."""
+    found: list[SecretFinding] = []
+    for path in paths:
+        rule = check_name(path)
+        if rule is not None and (path, rule) not in exceptions:
+            found.append(SecretFinding(path, rule))
+            continue
+        hit = _content_of(root / path)
+        if hit is not None and (path, hit[0]) not in exceptions:
+            found.append(SecretFinding(path, *hit))
+    return found
+
+
+def refuse_secrets(
+    root: Path, paths: Iterable[str], exceptions: Collection[tuple[str, str]] = ()
+) -> None:
+    """Raise `InvalidInput` that names each file, rule and line, never the value."""
+    found = find_secrets(root, paths, exceptions)
+    if found:
+        raise InvalidInput(
+            "; ".join(str(item) for item in found),
+            code="secret_found",
+            hint="remove the secret from the file, or list {path, rule} under secret_exceptions "
+            "in .modelops-bundle/config.yaml",
+            details=[Detail(item.path, item.rule) for item in found],
+        )
+
+
+def _content_of(path: Path) -> tuple[str, int] | None:
+    if path.is_symlink() or not path.is_file() or path.stat().st_size > LARGEST_TEXT:
+        return None
+    return check_content(path.read_bytes())

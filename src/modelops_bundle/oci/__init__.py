@@ -1,0 +1,1 @@
+"""The artifact's outer form: references, media types and the stores that hold it."""

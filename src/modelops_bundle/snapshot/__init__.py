@@ -1,0 +1,1 @@
+"""Content digests of working files: never trusted blindly, rarely computed twice."""

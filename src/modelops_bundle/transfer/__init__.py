@@ -1,0 +1,1 @@
+"""Moving a project's content into a store."""
