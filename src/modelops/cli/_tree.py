@@ -26,6 +26,10 @@ TREE: dict[str, Entry] = {
     "mops version": Entry(
         "modelops.cli.mops.version:version", "Say which version this is, and where it runs."
     ),
+    "mops doctor": Entry(
+        "modelops.cli.mops.doctor:doctor",
+        "Check the installation, the configuration and this machine.",
+    ),
     "mops completion": Entry(
         "modelops.cli.mops.completion:completion", "Print the completion script of a shell."
     ),
