@@ -12,6 +12,7 @@ import ast
 import hashlib
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
+from itertools import pairwise
 
 PREFIX = "fp1:"
 SELF_NAME = "\x00self"
@@ -151,7 +152,7 @@ def slice_statements(tree: ast.Module, symbol: str) -> list[ast.stmt]:
     """
     if _looks_at_itself(tree):
         return list(tree.body)
-    plain = {id(node): node for node in tree.body if _is_plain_definition(node)}
+    plain = {id(node): node for node in _plain_definitions(tree)}
     always = [node for node in tree.body if id(node) not in plain]
     by_name: dict[str, list[ast.stmt]] = {}
     for node in plain.values():
@@ -171,7 +172,7 @@ def slice_statements(tree: ast.Module, symbol: str) -> list[ast.stmt]:
 def token_pairs(node: ast.AST, own_name: str) -> Counter[str]:
     """Return the multiset of neighbouring leaf tokens of a definition, for comparing texts."""
     tokens = [SELF_NAME if token == own_name else token for token in _leaf_tokens(node)]
-    return Counter(f"{a}\x01{b}" for a, b in zip(tokens, tokens[1:], strict=False))
+    return Counter(f"{a}\x01{b}" for a, b in pairwise(tokens))
 
 
 def count_tokens(node: ast.AST) -> int:
@@ -337,10 +338,10 @@ def _walk_top(body: Sequence[ast.stmt]) -> Iterator[ast.stmt]:
             yield from _walk_top(handler.body)
 
 
-def _is_plain_definition(node: ast.stmt) -> bool:
-    if not isinstance(node, _Definition):
-        return False
-    return all(_is_harmless(decorator) for decorator in node.decorator_list)
+def _plain_definitions(tree: ast.Module) -> Iterator[_Definition]:
+    for node in tree.body:
+        if isinstance(node, _Definition) and all(map(_is_harmless, node.decorator_list)):
+            yield node
 
 
 def _is_harmless(decorator: ast.expr) -> bool:
