@@ -1,0 +1,1 @@
+"""Jobs: one study or calibration, from its file to its results."""
