@@ -6,7 +6,6 @@ import contextlib
 import fcntl
 import json
 import os
-import secrets
 import sys
 import time
 from datetime import UTC, datetime
@@ -30,7 +29,7 @@ def write_atomically(path: str | os.PathLike[str], data: bytes | str, *, mode: i
     """
     target = Path(os.path.realpath(path))
     target.parent.mkdir(parents=True, exist_ok=True)
-    temporary = target.parent / f".{target.name}.{secrets.token_hex(6)}.tmp"
+    temporary = target.parent / f".{target.name}.{os.urandom(6).hex()}.tmp"
     try:
         _write_durably(temporary, data.encode() if isinstance(data, str) else data, mode)
         os.replace(temporary, target)  # noqa: PTH105  (the primitive this module is about)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import secrets
+import os
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Protocol
@@ -213,7 +213,7 @@ class CalibrationSpec(FrozenValue):
     def to_job(self, bundle_ref: str, job_id: str | None = None) -> CalibrationJob:
         """The calibration bound to a bundle. Raises ValueError for a malformed ``bundle_ref``."""
         return CalibrationJob(
-            job_id=job_id or f"calib-{secrets.token_hex(4)}",
+            job_id=job_id or f"calib-{os.urandom(4).hex()}",
             bundle_ref=valid_bundle_ref(bundle_ref),
             algorithm=self.algorithm,
             target_spec=TargetSpec(

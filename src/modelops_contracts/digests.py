@@ -31,6 +31,7 @@ __all__ = [
     "file_sha256",
     "is_hex64",
     "make_param_id",
+    "plain_json",
     "replicate_seed",
     "rescore_seed",
     "scenario_digest",
@@ -81,7 +82,7 @@ def canonical_json(obj: object) -> bytes:
     Raises ContractViolationError for NaN, infinities, mixed-type keys and any other type.
     """
     try:
-        prepared = obj if _is_flat(obj) else _plain(obj, "$")
+        prepared = obj if _is_flat(obj) else plain_json(obj)
         return _ENCODER.encode(prepared).encode("utf-8")
     except (ValueError, RecursionError) as error:  # UnicodeEncodeError is a ValueError
         raise ContractViolationError(f"not representable as canonical JSON: {error}") from error
@@ -99,13 +100,17 @@ def _is_flat(obj: object) -> bool:
     return all(type(k) is str and type(v) in _PLAIN_LEAVES for k, v in obj.items())
 
 
-def _plain(obj: object, path: str) -> object:
+def plain_json(obj: object, path: str = "$") -> object:
+    """The value as dicts, lists and scalars that canonical_json would write.
+
+    Raises ContractViolationError, naming the path, for anything it cannot hold.
+    """
     if obj is None or isinstance(obj, bool | int | float | str):
         return obj
     if isinstance(obj, Mapping):
         return _plain_mapping(obj, path)
     if isinstance(obj, list | tuple):
-        return [_plain(item, f"{path}[{i}]") for i, item in enumerate(obj)]
+        return [plain_json(item, f"{path}[{i}]") for i, item in enumerate(obj)]
     raise ContractViolationError(
         f"{path}: {type(obj).__name__} is not representable as canonical JSON",
         hint="allowed: bool, int, float, str, None, lists and objects of them",
@@ -116,7 +121,7 @@ def _plain_mapping(obj: Mapping[object, object], path: str) -> dict[str, object]
     kinds = {_key_kind(key, path) for key in obj}
     if len(kinds) > 1:
         raise ContractViolationError(f"{path}: keys of mixed types: text and whole numbers")
-    return {str(key): _plain(value, f"{path}.{key}") for key, value in _text_items(obj)}
+    return {str(key): plain_json(value, f"{path}.{key}") for key, value in _text_items(obj)}
 
 
 def _text_items(obj: Mapping[object, object]) -> Iterable[tuple[str, object]]:

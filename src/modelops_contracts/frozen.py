@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import operator
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import fields
 from types import MappingProxyType
 from typing import Any, TypeVar
@@ -35,8 +35,12 @@ class FrozenValue:
     __slots__ = ()
 
     def __reduce__(self) -> tuple[Any, ...]:
-        values = tuple(_thaw(getattr(self, field.name)) for field in fields(self))  # type: ignore[arg-type]
-        return type(self), values
+        values = {item.name: _thaw(getattr(self, item.name)) for item in fields(self)}  # type: ignore[arg-type]
+        return _rebuild, (type(self), values)
+
+
+def _rebuild(cls: Callable[..., Any], values: dict[str, Any]) -> Any:
+    return cls(**values)
 
 
 def _thaw(value: object) -> object:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import secrets
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -218,7 +217,7 @@ class SimulationStudy(FrozenValue):
     def to_simjob(self, bundle_ref: str, job_id: str | None = None) -> SimJob:
         """The study bound to a bundle. Raises ValueError for a malformed ``bundle_ref``."""
         return SimJob(
-            job_id=job_id or f"job-{secrets.token_hex(4)}",
+            job_id=job_id or f"job-{os.urandom(4).hex()}",
             bundle_ref=valid_bundle_ref(bundle_ref),
             tasks=tuple(self.tasks(bundle_ref)),
             metadata={
