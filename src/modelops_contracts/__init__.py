@@ -6,7 +6,9 @@ Names are loaded when they are first used.
 from __future__ import annotations
 
 from importlib import import_module
-from typing import TYPE_CHECKING, Any
+
+# Type checkers read this name; importing typing would double the cost of this module.
+TYPE_CHECKING = False
 
 if TYPE_CHECKING:
     from modelops_contracts.adaptive import (
@@ -316,14 +318,16 @@ __all__ = [
 _NOT_KEPT = frozenset({"ENVIRONMENTS_DIR"})
 
 
-def __getattr__(name: str) -> Any:
-    home = _HOMES.get(name)
-    if home is None:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    value = getattr(import_module(f"{__name__}.{home}"), name)
-    if name not in _NOT_KEPT:
-        globals()[name] = value
-    return value
+if not TYPE_CHECKING:  # otherwise a misspelled name would pass the type checker
+
+    def __getattr__(name: str) -> object:
+        home = _HOMES.get(name)
+        if home is None:
+            raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+        value = getattr(import_module(f"{__name__}.{home}"), name)
+        if name not in _NOT_KEPT:
+            globals()[name] = value
+        return value
 
 
 def __dir__() -> list[str]:

@@ -188,11 +188,8 @@ def _from_text(text: str, source: str) -> BundleEnvironment:
         raise InvalidInput(f"{source}: must hold environment, registry and storage")
     details: list[Detail] = []
     _refuse_misspelled(data, ("environment", "registry", "storage", "timestamp"), "$", details)
-    details.extend(
-        Detail(f"$.{name}", "is required")
-        for name in ("environment", "registry")
-        if not data.get(name)
-    )
+    missing = [name for name in ("environment", "registry") if not data.get(name)]
+    details.extend(Detail(f"$.{name}", "is required") for name in missing)
     registry = _read_section(RegistryConfig, data.get("registry"), "$.registry", details)
     storage = _read_section(StorageConfig, data.get("storage"), "$.storage", details)
     if details:
