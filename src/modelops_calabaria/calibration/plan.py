@@ -1,0 +1,455 @@
+"""What a calibration will do, settled before anything runs."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+from modelops_calabaria.calibration.settings import (
+    RescoreSettings,
+    Settings,
+    StopRules,
+    read_settings,
+)
+from modelops_calabaria.calibration.space import Axis, SearchSpace
+from modelops_calabaria.parameters.priors import Prior
+from modelops_calabaria.parameters.transforms import resolve_transform
+from modelops_calabaria.parameters.types import ParameterSpace, ParameterSpec
+from modelops_calabaria.sampling.study import space_from_description
+from modelops_contracts.errors import Conflict, Detail, InvalidInput, nearest
+from modelops_contracts.models import ModelDescription, TargetDescription
+from modelops_contracts.study import CalibrationSpec
+from modelops_contracts.types import UniqueParameterSet
+
+__all__ = [
+    "EVALUATION_VERSION",
+    "CalibrationPlan",
+    "check_fingerprint",
+    "fingerprint",
+    "plan_calibration",
+]
+
+#: Raised when a formula of the evaluation changes, so that old and new objectives never mix.
+EVALUATION_VERSION = 1
+
+
+@dataclass(frozen=True, slots=True)
+class CalibrationPlan:
+    """A checked calibration. ``space`` holds the free parameters in search order, ``fixed`` the
+    value of every other one; ``targets`` are entrypoints and ``weights`` is keyed by them."""
+
+    spec: CalibrationSpec
+    description: ModelDescription
+    target_descriptions: tuple[TargetDescription, ...]
+    space: SearchSpace
+    fixed: Mapping[str, Any]
+    scenario: str
+    config: Mapping[str, Any]
+    targets: tuple[str, ...]
+    weights: Mapping[str, float]
+    objective_kind: str
+    sampler: str
+    sampler_options: Mapping[str, Any]
+    seed: int
+    batch_size: int
+    n_replicates: int
+    replicates: str
+    failed_replicates: str
+    crn: str
+    schedule: str
+    stop: StopRules
+    rescore: RescoreSettings
+    deterministic: bool
+    warm_start: str | None
+    warm_points: tuple[Mapping[str, Any], ...] = ()
+
+    @property
+    def policy(self) -> dict[str, str]:
+        """How replicates become one objective, as an evaluation request carries it."""
+        return {"replicates": self.replicates, "failed_replicates": self.failed_replicates}
+
+    @property
+    def max_trials(self) -> int:
+        """Most parameter sets that may be evaluated, whichever rule is the tighter one."""
+        return min(self.stop.max_trials, self.stop.max_iterations * self.batch_size)
+
+    @property
+    def entrypoint(self) -> str:
+        """``module.Class/scenario`` of the simulations."""
+        return f"{self.description.class_path.replace(':', '.')}/{self.scenario}"
+
+    def complete(self, free: Mapping[str, Any]) -> UniqueParameterSet:
+        """All parameters of the model, in its own order, for values of the free ones."""
+        values = {**self.fixed, **free}
+        return UniqueParameterSet.from_dict(
+            {name: values[name] for name in self.description.parameter_names}
+        )
+
+
+def plan_calibration(
+    spec: CalibrationSpec, description: ModelDescription, targets: Sequence[TargetDescription]
+) -> CalibrationPlan:
+    """Check ``spec`` against the model and its targets and settle every setting.
+
+    ``targets`` come in the order of the calibration's target entrypoints. Raises InvalidInput
+    naming what does not fit: unknown settings, parameters that are neither free, fixed nor
+    defaulted, bounds outside the model's, a scenario or output the model lacks.
+    """
+    settings = read_settings(spec, deterministic=description.deterministic)
+    patches = _scenario_patches(description, spec.scenario)
+    free, fixed = _resolve_parameters(settings, description, patches)
+    _check_config(settings.config, description)
+    _check_targets(targets, description, settings)
+    space = SearchSpace.of(free)
+    return CalibrationPlan(
+        spec=spec,
+        description=description,
+        target_descriptions=tuple(targets),
+        space=space,
+        fixed=fixed,
+        scenario=spec.scenario,
+        config=dict(settings.config),
+        targets=tuple(target.entrypoint for target in targets),
+        weights=_effective_weights(spec, targets),
+        objective_kind="loss" if all(t.kind == "loss" for t in targets) else "loglik",
+        sampler=settings.sampler,
+        sampler_options=_checked_options(settings, space),
+        seed=settings.seed,
+        batch_size=settings.batch_size,
+        n_replicates=settings.n_replicates,
+        replicates=settings.replicates,
+        failed_replicates=settings.failed_replicates,
+        crn=settings.crn,
+        schedule=settings.schedule,
+        stop=settings.stop,
+        rescore=settings.rescore,
+        deterministic=description.deterministic,
+        warm_start=settings.warm_start,
+        warm_points=_warm_points(settings.warm_start, space),
+    )
+
+
+# ---------------------------------------------------------------- parameters
+
+
+def _scenario_patches(description: ModelDescription, scenario: str) -> Mapping[str, Any]:
+    known = description.scenarios
+    if scenario not in known:
+        close = nearest(scenario, known)
+        raise InvalidInput(
+            f"{description.class_path} has no scenario {scenario!r}",
+            hint=f"scenarios: {', '.join(close or sorted(known))}",
+        )
+    patches = known[scenario].get("param_patches", {})
+    assert isinstance(patches, Mapping)
+    return patches
+
+
+def _resolve_parameters(
+    settings: Settings, description: ModelDescription, patches: Mapping[str, Any]
+) -> tuple[list[ParameterSpec], dict[str, Any]]:
+    space = space_from_description(description)
+    mistakes = [
+        *_unknown_names(settings.parameter_specs, space, "parameter_specs"),
+        *_unknown_names(settings.fixed, space, "fixed"),
+        *_clashes(settings, patches),
+    ]
+    free: list[ParameterSpec] = []
+    fixed: dict[str, Any] = {}
+    missing: list[str] = []
+    for declared in space:
+        try:
+            _place(declared, settings, patches, free, fixed, missing)
+        except (InvalidInput, ValueError, TypeError) as error:
+            mistakes.append(Detail(f"$.algorithm_config.*.{declared.name}", str(error)))
+    if missing:
+        mistakes.append(Detail("$.algorithm_config.fixed", _missing_text(missing)))
+    if not mistakes and not free:
+        mistakes.append(Detail("$.algorithm_config.parameter_specs", "no free parameter"))
+    if mistakes:
+        raise InvalidInput("; ".join(m.message for m in mistakes), details=mistakes)
+    return free, fixed
+
+
+def _missing_text(names: Sequence[str]) -> str:
+    verb = "is" if len(names) == 1 else "are"
+    example = ", ".join(f'"{name}": ...' for name in names)
+    return (
+        f"{', '.join(names)} {verb} neither free nor fixed and "
+        f"{'has' if len(names) == 1 else 'have'} no default; add fixed={{{example}}}"
+    )
+
+
+def _place(
+    declared: ParameterSpec,
+    settings: Settings,
+    patches: Mapping[str, Any],
+    free: list[ParameterSpec],
+    fixed: dict[str, Any],
+    missing: list[str],
+) -> None:
+    name = declared.name
+    if name in settings.parameter_specs:
+        spec = _narrowed(declared, settings.parameter_specs[name])
+        if spec.is_constant:
+            fixed[name] = spec.normalise(spec.lower)
+        else:
+            free.append(spec)
+        return
+    for source in (settings.fixed, patches):
+        if name in source:
+            fixed[name] = declared.checked(source[name])
+            return
+    if declared.default is None:
+        missing.append(name)
+    else:
+        fixed[name] = declared.normalise(declared.default)
+
+
+def _narrowed(declared: ParameterSpec, wish: Mapping[str, Any]) -> ParameterSpec:
+    _check_wish(declared, wish)
+    spec = declared.narrowed(wish["lower"], wish["upper"])
+    if wish.get("transform") is not None:
+        spec = replace(spec, transform=resolve_transform(wish["transform"]))
+    if wish.get("prior") is not None:
+        spec = replace(spec, prior=Prior.from_data(wish["prior"]))
+    return spec
+
+
+def _check_wish(declared: ParameterSpec, wish: Mapping[str, Any]) -> None:
+    known = ("lower", "upper", "kind", "transform", "prior")
+    if not isinstance(wish, Mapping):
+        raise InvalidInput(f"{declared.name}: must be an object with lower and upper")
+    for key in wish:
+        if key not in known:
+            close = nearest(key, known, n=1)
+            raise InvalidInput(
+                f"{declared.name}: unknown key {key!r}"
+                + (f"; did you mean {close[0]}?" if close else f"; known: {', '.join(known)}")
+            )
+    for key in ("lower", "upper"):
+        value = wish.get(key)
+        if (
+            isinstance(value, bool)
+            or not isinstance(value, int | float)
+            or not math.isfinite(value)
+        ):
+            raise InvalidInput(f"{declared.name}: {key} must be a finite number, not {value!r}")
+    if wish.get("kind", declared.kind) != declared.kind:
+        raise InvalidInput(
+            f"{declared.name}: kind {wish['kind']!r}, but the model declares {declared.kind!r}"
+        )
+
+
+def _unknown_names(names: Iterable[str], space: ParameterSpace, where: str) -> list[Detail]:
+    known = list(space.names())
+    return [
+        Detail(
+            f"$.algorithm_config.{where}.{name}",
+            f"the model has no parameter {name!r}; "
+            f"did you mean {', '.join(nearest(name, known) or known)}?",
+        )
+        for name in names
+        if name not in known
+    ]
+
+
+def _clashes(settings: Settings, patches: Mapping[str, Any]) -> list[Detail]:
+    path = "$.algorithm_config.parameter_specs"
+    both = [name for name in settings.parameter_specs if name in settings.fixed]
+    patched = [name for name in settings.parameter_specs if name in patches]
+    return [
+        *(Detail(f"{path}.{name}", f"{name} is both free and fixed") for name in both),
+        *(
+            Detail(f"{path}.{name}", f"{name} is set by the scenario, so it cannot be calibrated")
+            for name in patched
+        ),
+    ]
+
+
+# ---------------------------------------------------------------- the rest
+
+
+def _check_config(config: Mapping[str, Any], description: ModelDescription) -> None:
+    for key in config:
+        if key not in description.config:
+            known = list(description.config)
+            close = nearest(key, known) or known
+            raise InvalidInput(
+                f"{description.class_path} has no configuration {key!r}",
+                hint=f"configurations: {', '.join(close)}" if close else "it has none",
+            )
+
+
+def _check_targets(
+    targets: Sequence[TargetDescription], description: ModelDescription, settings: Settings
+) -> None:
+    if not targets:
+        raise InvalidInput("a calibration needs at least one target")
+    for target in targets:
+        for output in target.model_outputs:
+            if output not in description.outputs:
+                raise InvalidInput(
+                    f"target {target.name} reads output {output!r}, which "
+                    f"{description.class_path} does not produce",
+                    hint=f"outputs: {', '.join(description.outputs)}",
+                )
+    if settings.replicates != "logmeanexp" and all(t.kind == "loss" for t in targets):
+        raise InvalidInput(
+            f"replicates={settings.replicates!r} needs a likelihood target; all targets here "
+            "are losses"
+        )
+
+
+def _effective_weights(
+    spec: CalibrationSpec, targets: Sequence[TargetDescription]
+) -> dict[str, float]:
+    """The study's weight if given, else the target's own; keyed by entrypoint."""
+    given = dict(spec.target_data.get("weights") or {})
+    ids = list(spec.target_data.get("target_ids") or [])
+    names: list[set[str]] = [{t.entrypoint, t.name} for t in targets]
+    for i, target_id in enumerate(ids[: len(targets)]):
+        names[i].add(target_id)
+    for key, weight in given.items():
+        if not any(key in known for known in names):
+            known_names = sorted(set().union(*names))
+            raise InvalidInput(
+                f"weight for {key!r}, which is not among the targets",
+                hint=f"targets: {', '.join(nearest(key, known_names) or known_names)}",
+            )
+        _check_weight(key, weight)
+    return {
+        target.entrypoint: next(
+            (float(given[key]) for key in sorted(known) if key in given), float(target.weight)
+        )
+        for target, known in zip(targets, names, strict=True)
+    }
+
+
+def _check_weight(key: str, weight: Any) -> None:
+    bad = isinstance(weight, bool) or not isinstance(weight, int | float)
+    if bad or not math.isfinite(weight) or weight < 0:
+        raise InvalidInput(f"weight of {key}: must be a finite number >= 0, not {weight!r}")
+
+
+def _checked_options(settings: Settings, space: SearchSpace) -> Mapping[str, Any]:
+    options = dict(settings.sampler_options)
+    if settings.sampler == "cmaes" and space.dim < 2:
+        raise InvalidInput(
+            "sampler cmaes needs at least two free parameters",
+            hint='use sampler {"type": "tpe"} for a single one',
+        )
+    points = options.get("points")
+    if isinstance(points, Mapping):
+        _check_grid_points(points, space)
+    return options
+
+
+def _check_grid_points(points: Mapping[str, int], space: SearchSpace) -> None:
+    wrong = sorted(set(points) ^ set(space.names))
+    if wrong:
+        raise InvalidInput(
+            f"grid points must name every free parameter and no other: {', '.join(wrong)}",
+            hint=f"free parameters: {', '.join(space.names)}",
+        )
+
+
+def _warm_points(path: str | None, space: SearchSpace) -> tuple[Mapping[str, Any], ...]:
+    """Candidates of an earlier result that lie in this space, best first."""
+    if path is None:
+        return ()
+    from modelops_calabaria.calibration.record import read_candidates
+
+    points = [_inside(values, space) for values in read_candidates(path)]
+    usable = tuple(point for point in points if point is not None)
+    if not usable:
+        raise InvalidInput(
+            f"warm_start {path}: none of its candidates lies in the space of this calibration"
+        )
+    return usable
+
+
+def _inside(values: Mapping[str, Any], space: SearchSpace) -> Mapping[str, Any] | None:
+    point: dict[str, Any] = {}
+    for axis in space.axes:
+        value = values.get(axis.name)
+        if value is None or not axis.spec.lower <= value <= axis.spec.upper:
+            return None
+        point[axis.name] = axis.spec.normalise(value)
+    return point
+
+
+# ---------------------------------------------------------------- fingerprint
+
+
+def fingerprint(plan: CalibrationPlan, *, code: str, data: Mapping[str, str]) -> dict[str, Any]:
+    """Everything that decides what an objective of this calibration means, field by field.
+
+    ``code`` is the digest of the model's code, ``data`` maps each target entrypoint to the digest
+    of its code and data. Settings that only decide when to stop, or how the best are rescored,
+    are left out: they may change when a calibration is resumed.
+    """
+    return {
+        "evaluation_version": EVALUATION_VERSION,
+        "model": code,
+        "space": [_axis_fields(axis) for axis in plan.space.axes],
+        "fixed": dict(plan.fixed),
+        "scenario": plan.scenario,
+        "config": dict(plan.config),
+        "targets": [_target_fields(plan, target, data) for target in plan.target_descriptions],
+        "replicates": plan.replicates,
+        "failed_replicates": plan.failed_replicates,
+        "n_replicates": plan.n_replicates,
+        "crn": plan.crn,
+        "schedule": plan.schedule,
+        "seed": plan.seed,
+        "batch_size": plan.batch_size,
+        "sampler": {"type": plan.sampler, **plan.sampler_options},
+        "warm_start": [dict(point) for point in plan.warm_points],
+    }
+
+
+_WORDS = ("doc", "unit")
+
+
+def _axis_fields(axis: Axis) -> dict[str, Any]:
+    # The reading of a parameter does not change what its values mean.
+    return {key: value for key, value in axis.spec.to_dict().items() if key not in _WORDS}
+
+
+def _target_fields(
+    plan: CalibrationPlan, target: TargetDescription, data: Mapping[str, str]
+) -> dict[str, Any]:
+    return {
+        "entrypoint": target.entrypoint,
+        "digest": data.get(target.entrypoint, ""),
+        "weight": plan.weights[target.entrypoint],
+        "coverage": target.coverage,
+        "kind": target.kind,
+    }
+
+
+_RESCORABLE = frozenset({"targets", "replicates", "failed_replicates"})
+
+
+def check_fingerprint(old: Mapping[str, Any], new: Mapping[str, Any]) -> None:
+    """Raises Conflict, listing each field that differs with both values."""
+    differing = sorted(k for k in {*old, *new} if _plain(old.get(k)) != _plain(new.get(k)))
+    if not differing:
+        return
+    lines = "\n".join(f"  {key}: was {old.get(key)!r}, now {new.get(key)!r}" for key in differing)
+    if _RESCORABLE.issuperset(differing):
+        hint = "use --rescore to evaluate the stored simulations against the new targets"
+    else:
+        hint = 'start a new job; "warm_start": <this result> asks its candidates first'
+    raise Conflict(
+        f"this calibration was begun with other settings:\n{lines}", hint=hint, exit_code=3
+    )
+
+
+def _plain(value: Any) -> Any:
+    import json
+
+    return json.loads(json.dumps(value, sort_keys=True))

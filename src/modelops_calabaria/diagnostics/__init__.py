@@ -1,0 +1,1 @@
+"""Diagnostics: judge a calibration by numbers first, then show it."""
