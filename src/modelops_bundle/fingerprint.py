@@ -160,11 +160,11 @@ def slice_statements(tree: ast.Module, symbol: str) -> list[ast.stmt]:
     reached: set[int] = set()
     waiting = list(by_name.get(symbol, ())) + always
     while waiting:
-        node = waiting.pop()
-        if id(node) in reached:
+        statement = waiting.pop()
+        if id(statement) in reached:
             continue
-        reached.add(id(node))
-        for name in _names_used(node):
+        reached.add(id(statement))
+        for name in _names_used(statement):
             waiting.extend(by_name.get(name, ()))
     return [node for node in tree.body if id(node) in reached]
 
