@@ -82,7 +82,7 @@ def from_click(error: BaseException) -> ErrorReport | None:
     if isinstance(error, Abort):
         return INTERRUPT
     if isinstance(error, NoArgsIsHelpError):
-        path = error.ctx.command_path if error.ctx else "this"
+        path = error.ctx.command_path
         help_text = error.format_message().rstrip() + "\n"
         return ErrorReport("usage", f"{path} needs a command", exit_code=USAGE, preface=help_text)
     if not isinstance(error, ClickException):

@@ -52,6 +52,12 @@ TREE: dict[str, Entry] = {
         "Show an environment as it is used: where bundles and results are kept.",
     ),
     "cb": Entry(None, "Do the science: sampling designs, calibrations, diagnostics."),
+    "cb models": Entry(
+        "modelops.cli.cb.models:models", "List the models that are registered here."
+    ),
+    "cb targets": Entry(
+        "modelops.cli.cb.targets:targets", "List the targets that are registered here."
+    ),
     "cb version": Entry(
         "modelops.cli.cb.version:version", "Say which version this is, and where it runs."
     ),

@@ -91,8 +91,6 @@ def run_checks(checks: dict[str, Look], timeout: float) -> list[Check]:
 
 def check_python() -> Check:
     version = ".".join(map(str, sys.version_info[:3]))
-    if sys.version_info < (3, 11):
-        return Check("python", "fault", f"{version} is older than 3.11", "Install Python 3.11.")
     return Check("python", "ok", f"{version} at {sys.executable}")
 
 
@@ -112,7 +110,7 @@ def check_consoles(folder: Path, search: str) -> Check:
             return Check(
                 "consoles", "warn", f"{folder} is not on PATH", f'export PATH="{folder}:$PATH"'
             )
-        if not os.path.samefile(first, folder / name):
+        if not first.samefile(folder / name):
             return Check(
                 "consoles",
                 "warn",
