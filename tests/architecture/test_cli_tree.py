@@ -124,7 +124,16 @@ def texts(node: ast.expr) -> Iterator[str]:
 
 
 def commands_in(text: str) -> list[str]:
-    return [found.rstrip(".,:)") for found in COMMAND.findall(text)]
+    """The command lines in a sentence; a word with a punctuation mark ends one."""
+    found = []
+    for match in COMMAND.finditer(text):
+        words: list[str] = []
+        for word in match.group().split():
+            words.append(word.rstrip(".,:)"))
+            if words[-1] != word:
+                break
+        found.append(" ".join(words))
+    return found
 
 
 def fault(command: str) -> str | None:

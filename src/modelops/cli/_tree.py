@@ -51,6 +51,26 @@ TREE: dict[str, Entry] = {
         "modelops.cli.mops.env.show:show",
         "Show an environment as it is used: where bundles and results are kept.",
     ),
+    "mops bundle": Entry(None, "Say what belongs to the project, and pack it for others."),
+    "mops bundle init": Entry(
+        "modelops.cli.bundle.init:init",
+        "Make a folder a project. All or nothing; none of your files is changed.",
+    ),
+    "mops jobs": Entry(None, "Submit jobs, and look after them."),
+    "mops jobs list": Entry(
+        "modelops.cli.mops.jobs.list:list_", "List the jobs of this project, newest first."
+    ),
+    "mops jobs status": Entry("modelops.cli.mops.jobs.status:status", "Say how jobs are doing."),
+    "mops jobs wait": Entry(
+        "modelops.cli.mops.jobs.wait:wait",
+        "Wait for a job to end, or to run. The exit code is 0 when it succeeded, or runs.",
+    ),
+    "mops jobs logs": Entry(
+        "modelops.cli.mops.jobs.logs:logs", "Print what a job's driver wrote down."
+    ),
+    "mops jobs cancel": Entry(
+        "modelops.cli.mops.jobs.cancel:cancel", "Stop jobs; what they have finished stays."
+    ),
     "cb": Entry(None, "Do the science: sampling designs, calibrations, diagnostics."),
     "cb models": Entry(
         "modelops.cli.cb.models:models", "List the models that are registered here."
