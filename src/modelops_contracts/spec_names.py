@@ -15,7 +15,9 @@ def import_path_of(reference: str) -> str:
 
     Of a file path, a leading ``./`` and one ``src/`` are dropped; it must be relative.
     """
-    head, _, name = reference.strip().partition(":")
+    head, colon, name = reference.strip().rpartition(":")
+    if not colon:
+        head, name = name, ""
     if "/" in head or "\\" in head or head.endswith(".py"):
         head = _module_of_file(reference, head.replace("\\", "/"))
     return f"{head}.{name}" if name else head
