@@ -13,12 +13,14 @@ import argparse
 import json
 import os
 import statistics
+import subprocess
 import sys
 import tempfile
 from pathlib import Path
 
 BIN = Path(sys.executable).parent
 # What is typed -> how many times the CPU of an interpreter that does nothing it may cost.
+# Commands that are mistakes on purpose end with exit code 2, all others with 0.
 BUDGETS: dict[str, float] = {
     "mops --version": 6,
     "cb --version": 6,
@@ -63,7 +65,7 @@ def measure(runs: int, folder: Path) -> dict[str, float]:
     commands = {name: command_line(name) for name in BUDGETS}
     nothing = [sys.executable, "-c", "pass"]
     for arguments in [nothing, *commands.values()]:  # compiles what it imports
-        cpu_seconds(arguments, folder / "project", environment)
+        check(arguments, folder / "project", environment)
     empty: list[float] = []
     spent: dict[str, list[float]] = {name: [] for name in commands}
     for _ in range(runs):
@@ -77,6 +79,14 @@ def measure(runs: int, folder: Path) -> dict[str, float]:
 def command_line(name: str) -> list[str]:
     console, *words = name.split()
     return [str(BIN / console), *words]
+
+
+def check(arguments: list[str], folder: Path, environment: dict[str, str]) -> None:
+    """A command that fails, or a mistake that does not, would be measured for nothing."""
+    done = subprocess.run(arguments, cwd=folder, env=environment, capture_output=True, check=False)
+    expected = 2 if {"jbos", "--limti"} & set(arguments) else 0
+    if done.returncode != expected:
+        sys.exit(f"{arguments} ended with {done.returncode}: {done.stderr.decode()}")
 
 
 def cpu_seconds(arguments: list[str], folder: Path, environment: dict[str, str]) -> float:

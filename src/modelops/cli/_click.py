@@ -76,7 +76,7 @@ class _HelpSections(click.Command):
         common: list[tuple[str, str]] = []
         for param in self.get_params(ctx):
             record = param.get_help_record(ctx)
-            if record is not None:
+            if record is not None and isinstance(param, click.Option):
                 (common if is_common(param) else own).append(record)
         if own:
             with formatter.section("Options"):
@@ -89,7 +89,7 @@ class _HelpSections(click.Command):
 
 
 def is_common(param: click.Parameter) -> bool:
-    return isinstance(param, CommonOption) or param.name == "help"
+    return isinstance(param, CommonOption) or "--help" in param.opts
 
 
 def help_width() -> int:
@@ -118,6 +118,9 @@ class Leaf(_HelpSections):
         self.render = render
         self.stream = stream
         self.path = ""
+        for param in self.params:
+            if isinstance(param.type, click.IntRange | click.FloatRange) and param.metavar is None:
+                param.metavar = "N"
         self.params.extend(common_options(env_short=env_short))
 
     def invoke(self, ctx: click.Context) -> int:

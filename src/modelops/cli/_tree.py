@@ -72,6 +72,41 @@ TREE: dict[str, Entry] = {
         "modelops.cli.mops.jobs.cancel:cancel", "Stop jobs; what they have finished stays."
     ),
     "cb": Entry(None, "Do the science: sampling designs, calibrations, diagnostics."),
+    "cb sampling": Entry(None, "Write studies: which parameter sets to simulate."),
+    "cb sampling sobol": Entry(
+        "modelops.cli.cb.sampling.sobol:sobol",
+        "Write a study whose parameter sets fill the space evenly (Sobol sequence).",
+    ),
+    "cb sampling halton": Entry(
+        "modelops.cli.cb.sampling.halton:halton",
+        "Write a study whose parameter sets fill the space evenly (Halton sequence).",
+    ),
+    "cb sampling lhs": Entry(
+        "modelops.cli.cb.sampling.lhs:lhs",
+        "Write a study with one parameter set in each slice of each range (Latin hypercube).",
+    ),
+    "cb sampling random": Entry(
+        "modelops.cli.cb.sampling.random:random",
+        "Write a study of independent random parameter sets.",
+    ),
+    "cb sampling grid": Entry(
+        "modelops.cli.cb.sampling.grid:grid",
+        "Write a study of every combination of evenly spaced values.",
+    ),
+    "cb sampling file": Entry(
+        "modelops.cli.cb.sampling.file:file",
+        "Write a study of the parameter sets in a table (csv, parquet or json).",
+    ),
+    "cb calibration": Entry(None, "Write calibrations: which parameters to fit, and to what."),
+    "cb calibration optuna": Entry(
+        "modelops.cli.cb.calibration.optuna:optuna",
+        "Write a calibration: which parameters to fit to which targets, and how to search.",
+    ),
+    "cb diagnostics": Entry(None, "Look at how far a calibration may be trusted."),
+    "cb diagnostics report": Entry(
+        "modelops.cli.cb.diagnostics.report:report",
+        "Write a report of a calibration, or of any table of losses and parameters.",
+    ),
     "cb models": Entry(
         "modelops.cli.cb.models:models", "List the models that are registered here."
     ),

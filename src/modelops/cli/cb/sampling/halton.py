@@ -1,0 +1,31 @@
+"""`cb sampling halton`."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from modelops.cli._call import Call
+from modelops.cli._click import command
+from modelops.cli.cb._spec import Written, render
+from modelops.cli.cb.sampling._design import SAMPLES, SCRAMBLE, SEED, generate_study, study_options
+
+
+@command(answer=Written, render=render)
+@study_options
+@SAMPLES
+@SEED
+@SCRAMBLE
+def halton(call: Call, n_samples: int, seed: int, scramble: bool, **options: Any) -> Written:
+    """Write a study whose parameter sets fill the space evenly (Halton sequence).
+
+    MODEL is pkg.module:Class, path/file.py:Class, or the id of a registered model.
+    """
+    from modelops_calabaria.sampling.halton import HaltonSampler
+
+    return generate_study(
+        call,
+        options,
+        method="halton",
+        make_design=lambda space: HaltonSampler(space, scramble=scramble, seed=seed),
+        n=n_samples,
+    )
