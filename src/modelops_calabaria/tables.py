@@ -1,0 +1,78 @@
+"""Tables as models return them and as they travel: polars frames, Arrow IPC bytes."""
+
+from __future__ import annotations
+
+from io import BytesIO
+from typing import TYPE_CHECKING, Any
+
+from modelops_calabaria.constants import SEED_COL
+from modelops_contracts.errors import IntegrityError, InvalidType, InvalidValue
+
+if TYPE_CHECKING:
+    import polars as pl
+
+__all__ = ["add_seed", "as_frame", "frame_from_ipc", "frame_to_ipc"]
+
+_INT64_END = 2**63
+_FILE_MAGIC = b"ARROW1"
+
+
+def as_frame(table: object, where: str) -> pl.DataFrame:
+    """A polars or pandas frame as polars. Anything else is a TypeError naming ``where``."""
+    import polars as pl
+
+    if isinstance(table, pl.DataFrame):
+        return table
+    if type(table).__module__.partition(".")[0] == "pandas" and hasattr(table, "columns"):
+        return _from_pandas(table)
+    hint = "call .collect() first" if isinstance(table, pl.LazyFrame) else None
+    raise InvalidType(f"{where} must return pl.DataFrame, got {type(table).__name__}", hint=hint)
+
+
+def _from_pandas(table: Any) -> pl.DataFrame:
+    import polars as pl
+
+    columns = {}
+    for name in table.columns:
+        column = table[name]
+        # polars' own conversion needs pyarrow for text; lists need nothing.
+        plain = column.dtype.kind in "iufb"
+        columns[str(name)] = column.to_numpy() if plain else _without_nan(column.tolist())
+    return pl.DataFrame(columns)
+
+
+def _without_nan(values: list[Any]) -> list[Any]:
+    """Missing text and dates of pandas (NaN, NaT) as None."""
+    return [None if value != value else value for value in values]  # noqa: PLR0124
+
+
+def add_seed(frame: pl.DataFrame, seed: int, where: str) -> pl.DataFrame:
+    """The frame with a column ``seed``: Int64, or UInt64 for seeds beyond 2^63."""
+    import polars as pl
+
+    if SEED_COL in frame.columns:
+        raise InvalidValue(
+            f"{where} must not add a '{SEED_COL}' column: it is added to every output",
+            hint="rename the column",
+        )
+    kind = pl.Int64 if seed < _INT64_END else pl.UInt64
+    return frame.with_columns(pl.repeat(seed, frame.height, dtype=kind, eager=True).alias(SEED_COL))
+
+
+def frame_to_ipc(frame: pl.DataFrame) -> bytes:
+    """Arrow IPC file bytes."""
+    buffer = BytesIO()
+    frame.write_ipc(buffer)
+    return buffer.getvalue()
+
+
+def frame_from_ipc(data: bytes, where: str = "table") -> pl.DataFrame:
+    """The frame in Arrow IPC bytes, file or stream. Raises IntegrityError naming ``where``."""
+    import polars as pl
+
+    try:
+        if data[: len(_FILE_MAGIC)] == _FILE_MAGIC:
+            return pl.read_ipc(BytesIO(data))
+        return pl.read_ipc_stream(BytesIO(data))
+    except (pl.exceptions.PolarsError, OSError) as error:
+        raise IntegrityError(f"{where}: not readable as Arrow IPC: {error}") from error
