@@ -1,0 +1,105 @@
+"""Rows of many parts as one frame, in a given order."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from modelops.results.layout import KEY_COLUMNS, stored_name
+
+if TYPE_CHECKING:
+    import polars as pl
+
+__all__ = ["collect", "drop_repeated_keys", "stack", "take_ranges"]
+
+_ORDER = "__order"
+
+
+def take_ranges(
+    part: pl.DataFrame, starts: Sequence[int], stops: Sequence[int], orders: Sequence[int]
+) -> pl.DataFrame:
+    """Rows ``starts[i]:stops[i]`` of a part, each marked with ``orders[i]``."""
+    import numpy as np
+    import polars as pl
+
+    counts = np.asarray(stops, dtype=np.int64) - np.asarray(starts, dtype=np.int64)
+    ends = np.cumsum(counts)
+    within = np.arange(ends[-1] if len(ends) else 0) - np.repeat(ends - counts, counts)
+    rows = np.repeat(np.asarray(starts, dtype=np.int64), counts) + within
+    marks = np.repeat(np.asarray(orders, dtype=np.int64), counts)
+    taken: pl.DataFrame = part[rows]
+    return taken.with_columns(pl.Series(_ORDER, marks))
+
+
+def collect(pieces: Sequence[pl.DataFrame]) -> pl.DataFrame:
+    """Pieces of :func:`take_ranges` as one frame in the marked order; empty when there are none."""
+    import polars as pl
+
+    from modelops.results.segments import index_schema
+
+    if not pieces:
+        schema = index_schema()
+        return pl.DataFrame(schema={column: schema[column] for column in KEY_COLUMNS})
+    joined = stack(pieces).sort(_ORDER, maintain_order=True).drop(_ORDER)
+    return drop_repeated_keys(joined)
+
+
+def stack(frames: Sequence[pl.DataFrame]) -> pl.DataFrame:
+    """All rows of frames whose columns may differ: missing ones are null, types are widened.
+
+    Columns whose types have nothing in common become text.
+    """
+    import polars as pl
+
+    try:
+        return pl.concat(frames, how="diagonal_relaxed")
+    except (pl.exceptions.SchemaError, pl.exceptions.InvalidOperationError):
+        clashing = _clashing(frames)
+        return pl.concat([_as_text(frame, clashing) for frame in frames], how="diagonal_relaxed")
+
+
+def _clashing(frames: Sequence[pl.DataFrame]) -> list[str]:
+    """Columns that alone cannot be stacked."""
+    names = dict.fromkeys(name for frame in frames for name in frame.columns)
+    return [
+        name
+        for name in names
+        if not _stackable([frame.select(name) for frame in frames if name in frame.columns])
+    ]
+
+
+def _stackable(columns: Sequence[pl.DataFrame]) -> bool:
+    import polars as pl
+
+    try:
+        pl.concat(columns, how="vertical_relaxed")
+    except (pl.exceptions.SchemaError, pl.exceptions.InvalidOperationError):
+        return False
+    return True
+
+
+def _as_text(frame: pl.DataFrame, columns: Sequence[str]) -> pl.DataFrame:
+    import polars as pl
+
+    changes = [
+        pl.Series(name, [None if value is None else str(value) for value in frame[name]], pl.String)
+        for name in columns
+        if name in frame.columns
+    ]
+    return frame.with_columns(changes)
+
+
+def drop_repeated_keys(frame: pl.DataFrame) -> pl.DataFrame:
+    """Without own columns that say the same as the key column of their name."""
+    repeated = [
+        stored_name(key)
+        for key in KEY_COLUMNS
+        if stored_name(key) in frame.columns and _same(frame, key, stored_name(key))
+    ]
+    return frame.drop(repeated)
+
+
+def _same(frame: pl.DataFrame, key: str, own: str) -> bool:
+    if frame[key].dtype.is_integer() != frame[own].dtype.is_integer():
+        return False
+    return bool((frame[key] == frame[own]).all())
