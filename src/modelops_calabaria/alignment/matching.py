@@ -1,0 +1,312 @@
+"""Bringing stacked replicates and observed rows together: one pass for all replicates.
+
+Strategies differ only in which (observed row, simulated row) pairs they find. Everything else is
+here: stacking the tables column by column, settling duplicates, and laying the result out by
+replicate and observed order.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import numpy as np
+import numpy.typing as npt
+import polars as pl
+
+from modelops_calabaria.alignment.aligned import SHOWN_KEYS, AlignedData, Bools, Coverage, Floats
+from modelops_calabaria.alignment.columns import observed_name, simulated_name
+from modelops_calabaria.alignment.errors import AlignmentError, BadOutputError, ObservedDataError
+from modelops_calabaria.alignment.keys import join_keys
+from modelops_calabaria.constants import REPLICATE_COL, SEED_COL
+from modelops_contracts.errors import nearest
+
+Ints = npt.NDArray[np.int64]
+Duplicates = Literal["error", "sum", "mean", "last"]
+DUPLICATES: tuple[str, ...] = ("error", "sum", "mean", "last")
+MISSING_KEYS_KEPT = 20
+MAX_SHOWN_SIDE = 3
+
+
+@dataclass(frozen=True, slots=True)
+class Stacked:
+    """The simulated tables under each other. Tables without rows contribute none."""
+
+    replicate: Ints
+    n_replicates: int
+    columns: dict[str, list[pl.Series]]
+
+    @property
+    def height(self) -> int:
+        return len(self.replicate)
+
+
+@dataclass(frozen=True, slots=True)
+class Pairs:
+    """Matches: ``cell`` = replicate * n_observed + observed row, ``row`` = simulated row."""
+
+    cell: Ints
+    row: Ints
+
+
+def stack(frames: Sequence[pl.DataFrame], needed: Sequence[str]) -> Stacked:
+    """Collect the columns of all replicates; every table must have the same ones, in any order."""
+    heights = np.array([frame.height for frame in frames], dtype=np.int64)
+    filled = [(r, frame) for r, frame in enumerate(frames) if frame.height]
+    columns: dict[str, list[pl.Series]] = {}
+    if filled:
+        names = [*needed, *(name for name in filled[0][1].columns if name not in needed)]
+        if SEED_COL not in needed and SEED_COL in names:
+            names.remove(SEED_COL)
+        columns = {name: [_column(frame, name, r) for r, frame in filled] for name in names}
+    replicate = np.repeat(np.arange(len(frames), dtype=np.int64), heights)
+    return Stacked(replicate, len(frames), columns)
+
+
+def _column(frame: pl.DataFrame, name: str, replicate: int) -> pl.Series:
+    try:
+        return frame.get_column(name)
+    except pl.exceptions.ColumnNotFoundError:
+        pass
+    close = nearest(name, frame.columns)
+    raise AlignmentError(
+        f"column {name!r} is missing; the table has {', '.join(frame.columns)}",
+        replicate=replicate,
+        reason="BAD_OUTPUT",
+        hint=f"did you mean {close[0]!r}?" if close else f"let the model write {name!r}",
+    )
+
+
+def check_observed(observed: pl.DataFrame, on: Sequence[str]) -> None:
+    """Refuse observed data without rows, with missing key columns, null keys or duplicate keys."""
+    for name in on:
+        if name not in observed.columns:
+            close = nearest(name, observed.columns)
+            raise ObservedDataError(
+                f"the observed data has no key column {name!r}; "
+                f"its columns are {', '.join(observed.columns)}",
+                hint=f"did you mean {close[0]!r}?" if close else "check the file and the alignment",
+            )
+    if not observed.height:
+        raise ObservedDataError(
+            "the observed data has no rows", hint="check the file or the filter"
+        )
+    for name in on:
+        column = observed.get_column(name)
+        gaps = column.null_count() + (int(column.is_nan().sum()) if column.dtype.is_float() else 0)
+        if gaps:
+            raise ObservedDataError(
+                f"key column {name!r} of the observed data has {gaps} missing values",
+                hint="fill them or filter those rows in the target",
+            )
+    refuse_duplicates(observed, on)
+
+
+def refuse_duplicates(observed: pl.DataFrame, on: Sequence[str]) -> None:
+    keys = observed.select(on)
+    repeated = keys.filter(keys.is_duplicated()).unique(maintain_order=True)
+    if repeated.height:
+        raise ObservedDataError(
+            f"{repeated.height} keys stand more than once in the observed data: "
+            f"{show_keys(repeated.head(SHOWN_KEYS))}",
+            hint="aggregate the observed data, or add the column that tells these rows apart",
+        )
+
+
+def common_keys(
+    observed: pl.DataFrame, stacked: Stacked, on: Sequence[str], decimals: int
+) -> tuple[pl.DataFrame, pl.DataFrame]:
+    """Key columns of both sides in common types."""
+    both = [
+        join_keys(name, observed.get_column(name), stacked.columns.get(name, []), decimals)
+        for name in on
+    ]
+    left = pl.DataFrame([o.alias(f"k{i}") for i, (o, _) in enumerate(both)])
+    right = pl.DataFrame([s.alias(f"k{i}") for i, (_, s) in enumerate(both)])
+    return left, right
+
+
+def equal_pairs(observed: pl.DataFrame, simulated: pl.DataFrame) -> tuple[Ints, Ints]:
+    """(observed row, simulated row) of all equal keys; one join for all replicates."""
+    names = observed.columns
+    left = simulated.with_row_index("s")
+    right = observed.with_row_index("o")
+    joined = left.join(right, on=names, how="inner")
+    return _int64(joined.get_column("o")), _int64(joined.get_column("s"))
+
+
+def _int64(series: pl.Series) -> Ints:
+    return series.to_numpy().astype(np.int64, copy=False)
+
+
+def assemble(
+    observed: pl.DataFrame,
+    stacked: Stacked,
+    pairs: Pairs,
+    *,
+    on: Sequence[str],
+    duplicates: str,
+    single: bool,
+    extra: Sequence[str] = (),
+) -> AlignedData:
+    """Lay matches out as AlignedData: (replicates x observed rows), gaps as null.
+
+    ``extra`` names simulated key columns to keep as ``<name>_right``.
+    """
+    n, r = observed.height, stacked.n_replicates
+    counts = np.bincount(pairs.cell, minlength=n * r)
+    matched: Bools = (counts > 0).reshape(r, n)
+    _refuse_no_overlap(observed, stacked, matched, on)
+    if duplicates == "error" and counts.max(initial=0) > 1:
+        _refuse_repeats(observed, counts.reshape(r, n), on)
+    source = _single_source(pairs, n * r, ordered=counts.max(initial=0) > 1)
+    tile = np.tile(np.arange(n), r)
+    columns = [observed.get_column(name).gather(tile) for name in on]
+    if not single:
+        numbers = np.repeat(np.arange(r, dtype=np.int32), n)
+        columns.append(pl.Series(REPLICATE_COL, numbers))
+    columns += [
+        as_number(observed.get_column(name)).gather(tile).alias(observed_name(name))
+        for name in observed.columns
+        if name not in on
+    ]
+    summed = duplicates if duplicates in {"sum", "mean"} and counts.max(initial=0) > 1 else None
+    for name, parts in stacked.columns.items():
+        if name in on:
+            continue
+        values = stack_values(name, parts)
+        columns.append(
+            _place(values, source, pairs, counts, summed).alias(simulated_name(name)),
+        )
+    for name in extra:
+        parts = stacked.columns.get(name, [])
+        if parts:
+            values = stack_values(name, parts, as_float=False)
+            columns.append(_gather(values, source).alias(f"{name}_right"))
+    data = pl.DataFrame(columns)
+    coverage = Coverage(
+        n_observed=n,
+        n_replicates=r,
+        matched=tuple(int(count) for count in matched.sum(axis=1)),
+        missing_keys=_missing_keys(observed, matched, on),
+        n_sim_unused=stacked.height - _count_distinct(pairs.row, stacked.height),
+    )
+    return AlignedData(
+        data=data,
+        on_cols=list(on),
+        replicate_col=None if single else REPLICATE_COL,
+        coverage=coverage,
+        shape=(r, n),
+        matched=matched,
+    )
+
+
+def as_number(series: pl.Series) -> pl.Series:
+    """Numbers as Float64, everything else as it is."""
+    return series.cast(pl.Float64) if series.dtype.is_numeric() else series
+
+
+def stack_values(name: str, parts: Sequence[pl.Series], *, as_float: bool = True) -> pl.Series:
+    """One column of all replicates. Numbers become Float64; numbers and texts mixed are refused."""
+    if as_float:
+        parts = [as_number(part) for part in parts]
+    dtypes = {part.dtype for part in parts}
+    if len(dtypes) > 1 and all(dtype.is_numeric() for dtype in dtypes):
+        whole = all(dtype.is_integer() for dtype in dtypes)
+        return pl.concat([part.cast(pl.Int64 if whole else pl.Float64) for part in parts])
+    if len(dtypes) > 1:
+        dtypes.discard(pl.Null())
+        if len(dtypes) > 1:
+            shown = " and ".join(sorted(str(dtype) for dtype in dtypes))
+            raise BadOutputError(f"column {name!r} is {shown} in different replicates")
+        parts = [part.cast(next(iter(dtypes))) for part in parts]
+    return pl.concat(parts)
+
+
+def _count_distinct(rows: Ints, height: int) -> int:
+    return int(np.count_nonzero(np.bincount(rows, minlength=height))) if height else 0
+
+
+def _single_source(pairs: Pairs, size: int, *, ordered: bool) -> Ints:
+    """For every cell the (last) simulated row, -1 where there is none."""
+    source = np.full(size, -1, dtype=np.int64)
+    if ordered:
+        order = np.lexsort((pairs.row, pairs.cell))
+        source[pairs.cell[order]] = pairs.row[order]
+    else:
+        source[pairs.cell] = pairs.row
+    return source
+
+
+def _place(
+    values: pl.Series, source: Ints, pairs: Pairs, counts: npt.NDArray[Any], summed: str | None
+) -> pl.Series:
+    if summed is None or values.dtype != pl.Float64:
+        return _gather(values, source)
+    order = np.lexsort((pairs.row, pairs.cell))
+    weights: Floats = values.to_numpy()[pairs.row[order]]
+    total = np.bincount(pairs.cell[order], weights=weights, minlength=len(source))
+    if summed == "mean":
+        total = total / np.maximum(counts, 1)
+    return _with_gaps(pl.Series(total), source < 0)
+
+
+def _gather(values: pl.Series, source: Ints) -> pl.Series:
+    gaps = source < 0
+    if not gaps.any():
+        return values.gather(source)
+    if not values.len():
+        return pl.Series([None] * len(source), dtype=values.dtype)
+    return _with_gaps(values.gather(np.where(gaps, 0, source)), gaps)
+
+
+def _with_gaps(values: pl.Series, gaps: npt.NDArray[np.bool_]) -> pl.Series:
+    frame = pl.DataFrame([values.alias("v"), pl.Series("gap", gaps)])
+    return frame.select(pl.when(~pl.col("gap")).then(pl.col("v"))).to_series()
+
+
+def _missing_keys(
+    observed: pl.DataFrame, matched: Bools, on: Sequence[str]
+) -> tuple[tuple[int, tuple[Any, ...]], ...]:
+    if matched.all():
+        return ()
+    where = np.argwhere(~matched)[:MISSING_KEYS_KEPT]
+    keys = observed.select(on)
+    return tuple((int(r), keys.row(int(i))) for r, i in where)
+
+
+def _refuse_no_overlap(
+    observed: pl.DataFrame, stacked: Stacked, matched: Bools, on: Sequence[str]
+) -> None:
+    if matched.any() or not stacked.height:
+        return
+    simulated = pl.DataFrame([stacked.columns[name][0] for name in on])
+    raise AlignmentError(
+        f"no simulated row matches any of the {observed.height} observed rows in "
+        f"{stacked.n_replicates} replicates; observed keys: "
+        f"{show_keys(observed.select(on).head(MAX_SHOWN_SIDE))}; simulated keys: "
+        f"{show_keys(simulated.unique(maintain_order=True).head(MAX_SHOWN_SIDE))}",
+        hint=f"compare {', '.join(on)} in the data with what the model writes (offset? unit?)",
+    )
+
+
+def _refuse_repeats(observed: pl.DataFrame, counts: npt.NDArray[Any], on: Sequence[str]) -> None:
+    where = np.argwhere(counts > 1)
+    replicate = int(where[0][0])
+    rows = [int(i) for r, i in where if r == replicate][:SHOWN_KEYS]
+    raise AlignmentError(
+        f"{int((counts > 1).sum())} keys stand more than once in the simulated table: "
+        f"{show_keys(observed.select(on)[rows])}",
+        replicate=replicate,
+        reason="BAD_OUTPUT",
+        hint='write one row per key, or set duplicates="sum", "mean" or "last"',
+    )
+
+
+def show_keys(keys: pl.DataFrame) -> str:
+    """Keys in a message: ``day=3, age=adult; day=4, age=child``."""
+    return "; ".join(
+        ", ".join(f"{name}={value}" for name, value in row.items())
+        for row in keys.iter_rows(named=True)
+    )

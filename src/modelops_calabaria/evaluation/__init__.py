@@ -1,0 +1,1 @@
+"""From aligned tables to losses, log-likelihoods and one objective."""

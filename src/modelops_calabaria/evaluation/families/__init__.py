@@ -1,0 +1,1 @@
+"""Observation noise: the probability of what was observed given what was simulated."""
