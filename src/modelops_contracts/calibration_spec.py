@@ -51,8 +51,9 @@ class _TransformRule:
         Choice(self.names).check(known, path, mistakes)
 
     def schema(self) -> dict[str, Any]:
-        spelled = "|".join(f"{name}" for name in self.names)
-        return {"type": "string", "pattern": f"^(?i:{spelled})$"}
+        # JSON Schema knows no flag for either case.
+        either_case = ("".join(f"[{c}{c.upper()}]" for c in name) for name in self.names)
+        return {"type": "string", "pattern": f"^({'|'.join(either_case)})$"}
 
 
 def _is_prior(value: object) -> bool:

@@ -82,7 +82,7 @@ def canonical_json(obj: object) -> bytes:
     Raises ContractViolationError for NaN, infinities, mixed-type keys and any other type.
     """
     try:
-        prepared = obj if _is_flat(obj) else plain_json(obj)
+        prepared = obj if _is_plain(obj) else plain_json(obj)
         return _ENCODER.encode(prepared).encode("utf-8")
     except (ValueError, RecursionError) as error:  # UnicodeEncodeError is a ValueError
         raise ContractViolationError(f"not representable as canonical JSON: {error}") from error
@@ -93,11 +93,17 @@ _ENCODER = json.JSONEncoder(
 )
 
 
-def _is_flat(obj: object) -> bool:
-    """True for a plain dict of plain scalars, which the C encoder may take as it is."""
-    if type(obj) is not dict:
-        return False
-    return all(type(k) is str and type(v) in _PLAIN_LEAVES for k, v in obj.items())
+def _is_plain(obj: object) -> bool:
+    """True for what the C encoder may take as it is: exact built-in types with text keys."""
+    kind = type(obj)
+    if kind in _PLAIN_LEAVES:
+        return True
+    if isinstance(obj, dict):
+        return kind is dict and all(
+            type(key) is str and (type(value) in _PLAIN_LEAVES or _is_plain(value))
+            for key, value in obj.items()
+        )
+    return isinstance(obj, list | tuple) and all(_is_plain(item) for item in obj)
 
 
 def plain_json(obj: object, path: str = "$") -> object:
@@ -283,7 +289,7 @@ def sim_key(
         "entrypoint": entrypoint,
         "scenario": scenario,
         "config": config or None,
-        "params": params,
+        "params": dict(params),
         "seed": seed,
         "outputs": sorted(set(outputs)) if outputs else None,
         "env": env,
