@@ -176,7 +176,7 @@ class CalibrationSpec(FrozenValue):
         """From the content of a file. Raises InvalidInput with every mistake and its path."""
         mistakes = Mistakes()
         _check_content(data, mistakes)
-        mistakes.raise_if_any("calibration")
+        mistakes.raise_if_any("calibration", kind=InvalidValue)
         return cls(**{name: data[name] for name in _CALIBRATION.rules if name in data})
 
     def to_dict(self) -> dict[str, Any]:
