@@ -1,0 +1,307 @@
+"""What the registry says against what the code says."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import PurePosixPath
+
+from modelops_bundle.codebase import Codebase
+from modelops_bundle.entries import CodeRecord, Found, accepts_entrypoint, describe_entry
+from modelops_bundle.findings import Finding, Fix
+from modelops_contracts.discovery import find_class, list_models, list_targets
+from modelops_contracts.errors import InvalidInput
+from modelops_contracts.registry import (
+    BundleRegistry,
+    Entry,
+    Kind,
+    ModelEntry,
+    Registration,
+    TargetEntry,
+)
+
+ENTRYPOINT = re.compile(r"[^\W\d]\w*(?:\.[^\W\d]\w*)*:[^\W\d]\w*")
+REFRESH = "mops bundle refresh"
+
+
+@dataclass(frozen=True, slots=True)
+class CheckedEntry:
+    """One registered entry, what is wrong with it, and what the code says instead."""
+
+    kind: Kind
+    id: str
+    entry: Entry
+    findings: tuple[Finding, ...] = ()
+    record: CodeRecord | None = None
+
+    @property
+    def lost(self) -> bool:
+        """True when the file or the symbol is gone, or is no longer what it was."""
+        gone = {"file_missing", "symbol_missing", "not_a_target", "not_a_model"}
+        return any(item.code in gone for item in self.findings)
+
+    @property
+    def broken(self) -> bool:
+        """True when the file does not parse."""
+        return any(item.code == "parse_failed" for item in self.findings)
+
+
+@dataclass(frozen=True, slots=True)
+class CheckedRegistry:
+    """Every entry checked, and what concerns the registry as a whole."""
+
+    registry: BundleRegistry
+    entries: tuple[CheckedEntry, ...]
+    findings: tuple[Finding, ...] = ()
+    by_key: Mapping[tuple[Kind, str], CheckedEntry] = field(default_factory=dict)
+
+
+def effective_registration(entry: Entry) -> Registration:
+    """Return the user's choices, which older files leave to be read from the lists."""
+    if entry.fingerprint is None and not entry.registration.to_dict():
+        return Registration(
+            data=[path.as_posix() for path in entry.data],
+            code=[path.as_posix() for path in entry.code],
+        )
+    return entry.registration
+
+
+def check_registry(codebase: Codebase, registry: BundleRegistry) -> CheckedRegistry:
+    """Check all entries and sets; nothing is written and no code of the user runs."""
+    checked = [
+        check_entry(codebase, "model", key, item, named=is_named(registry, item))
+        for key, item in registry.models.items()
+    ]
+    checked += [
+        check_entry(codebase, "target", key, item) for key, item in registry.targets.items()
+    ]
+    findings = [*_check_outputs(registry, checked), *_check_sets(registry), *_check_ids(registry)]
+    by_key = {(item.kind, item.id): item for item in checked}
+    return CheckedRegistry(registry, tuple(checked), tuple(findings), by_key)
+
+
+def is_named(registry: BundleRegistry, entry: ModelEntry) -> bool:
+    """True when the user chose this class by its name."""
+    source = registry.sources.get(entry.path.as_posix())
+    return source is not None and source.models != "all" and entry.symbol in (source.models or ())
+
+
+def check_entry(
+    codebase: Codebase, kind: Kind, entry_id: str, entry: Entry, *, named: bool = False
+) -> CheckedEntry:
+    """Check one entry against its file; a class that was `named` may inherit from anything."""
+    about = _About(kind, entry_id, entry)
+    problem = _check_place(codebase, about)
+    if problem is not None:
+        return CheckedEntry(kind, entry_id, entry, (problem,))
+    found = find_symbol(codebase, kind, about.path, entry.symbol, named=named)
+    if found is None:
+        return CheckedEntry(kind, entry_id, entry, (_unfound(codebase, about),))
+    record = describe_entry(
+        codebase, found, effective_registration(entry), entry_id=entry_id, recorded=entry
+    )
+    findings = [*_check_record(codebase, about, record), *_check_files(codebase, about, record)]
+    structural = [item for item in record.findings if item.structural]
+    return CheckedEntry(kind, entry_id, entry, (*findings, *structural), record)
+
+
+def find_symbol(
+    codebase: Codebase, kind: Kind, path: str, symbol: str, *, named: bool = False
+) -> Found | None:
+    """Return the model or target of this name, if the file has it."""
+    facts = codebase.facts(path)
+    if kind == "target":
+        targets = {item.name: item for item in list_targets(facts, codebase.lookup)}
+        return targets.get(symbol)
+    models = {item.name: item for item in list_models(facts, codebase.lookup)}
+    if symbol in models or not named:
+        return models.get(symbol)
+    found = find_class(symbol, facts, codebase.lookup)
+    return found if found is not None and found.bases else None
+
+
+class _About:
+    """Builds the findings of one entry."""
+
+    def __init__(self, kind: Kind, entry_id: str, entry: Entry) -> None:
+        self.kind = kind
+        self.id = entry_id
+        self.entry = entry
+        self.path = entry.path.as_posix()
+        self.noun = "class" if kind == "model" else "function"
+
+    def finding(
+        self, code: str, text: str, *, fix: Fix = "refresh", hint: str = REFRESH
+    ) -> Finding:
+        return Finding(
+            f"{self.kind.capitalize()} {self.id}: {text}", code=code, kind=self.kind, id=self.id,
+            path=self.path, fix=fix, hint=hint,
+        )  # fmt: skip
+
+
+def _check_place(codebase: Codebase, about: _About) -> Finding | None:
+    path = about.path
+    if PurePosixPath(path).is_absolute() or ".." in PurePosixPath(path).parts:
+        return about.finding("path_outside", f"path {path} is not inside the project", fix="edit")
+    if not ENTRYPOINT.fullmatch(about.entry.entrypoint):
+        return about.finding(
+            "bad_entrypoint",
+            f"entrypoint {about.entry.entrypoint!r} is not module:{about.noun.capitalize()}",
+        )
+    if not codebase.is_file(path):
+        return _missing_file(codebase, about)
+    try:
+        codebase.facts(path)
+    except InvalidInput as error:
+        return about.finding(
+            "parse_failed", str(error), fix="edit", hint="correct the file, then: " + REFRESH
+        )
+    return None
+
+
+def _missing_file(codebase: Codebase, about: _About) -> Finding:
+    if (codebase.root / about.path).is_file():
+        return about.finding(
+            "case_mismatch", f"file {about.path} exists only in another spelling of its name"
+        )
+    return about.finding("file_missing", f"file {about.path} not found")
+
+
+def _unfound(codebase: Codebase, about: _About) -> Finding:
+    symbol, path = about.entry.symbol, about.path
+    if symbol not in codebase.facts(path).bindings:
+        return about.finding("symbol_missing", f"{about.noun} {symbol} not found in {path}")
+    if about.kind == "target":
+        return about.finding(
+            "not_a_target", f"function {symbol} in {path} has no @calibration_target decorator"
+        )
+    return about.finding("not_a_model", f"class {symbol} in {path} does not inherit from BaseModel")
+
+
+def _check_record(codebase: Codebase, about: _About, record: CodeRecord) -> Iterator[Finding]:
+    entry, now = about.entry, record.entry
+    if not accepts_entrypoint(codebase, entry.entrypoint, about.path, entry.symbol):
+        module = entry.entrypoint.partition(":")[0]
+        yield about.finding(
+            "module_mismatch",
+            f"cannot import {module} ({about.path} is {codebase.module_of(about.path)})",
+        )
+    if isinstance(entry, ModelEntry) and isinstance(now, ModelEntry):
+        yield from _drift(about, "outputs_drift", "outputs", entry.outputs, now.outputs)
+        if entry.scenarios:
+            yield from _drift(about, "scenarios_drift", "scenarios", entry.scenarios, now.scenarios)
+    if isinstance(entry, TargetEntry) and isinstance(now, TargetEntry):
+        yield from _check_target(about, entry, now)
+    yield from _check_data(about, now)
+
+
+def _check_target(about: _About, entry: TargetEntry, now: TargetEntry) -> Iterator[Finding]:
+    if now.model_output and entry.model_output != now.model_output:
+        yield about.finding(
+            "output_drift",
+            f"model_output: recorded {entry.model_output}, code says {now.model_output}",
+        )
+    if entry.fingerprint is not None and entry.weight != now.weight:
+        yield about.finding(
+            "weight_drift", f"weight: recorded {entry.weight:g}, code says {now.weight:g}"
+        )
+
+
+def _drift(
+    about: _About, code: str, what: str, recorded: list[str], current: list[str]
+) -> Iterator[Finding]:
+    if sorted(recorded) != sorted(current):
+        yield about.finding(
+            code, f"{what}: recorded {_listed(recorded)}, code says {_listed(current)}"
+        )
+
+
+def _listed(names: list[str]) -> str:
+    return ", ".join(names) or "none"
+
+
+def _check_data(about: _About, now: Entry) -> Iterator[Finding]:
+    recorded = {path.as_posix() for path in about.entry.data}
+    current = {path.as_posix() for path in now.data}
+    if about.entry.fingerprint is None:
+        current &= recorded  # older files recorded only what was typed
+    yield from _drift(about, "data_drift", "data", sorted(recorded), sorted(current))
+
+
+def _check_files(codebase: Codebase, about: _About, record: CodeRecord) -> Iterator[Finding]:
+    data = dict.fromkeys([*about.entry.data, *record.entry.data])
+    for path in data:
+        if not codebase.is_file(path.as_posix()):
+            yield about.finding(
+                "data_missing", f"data file {path.as_posix()} not found", fix="edit",
+                hint=f"restore the file, or register {about.path} again without it",
+            )  # fmt: skip
+    for text in about.entry.registration.code:
+        if not codebase.is_file(text):
+            yield about.finding(
+                "code_missing", f"code file {text} not found", fix="edit",
+                hint=f"restore the file, or register {about.path} again without it",
+            )  # fmt: skip
+    for text in record.broken:
+        try:
+            codebase.facts(text)
+        except InvalidInput as error:
+            yield about.finding(
+                "parse_failed", str(error), fix="edit", hint="correct the file, then: " + REFRESH
+            )
+
+
+def _check_outputs(registry: BundleRegistry, checked: list[CheckedEntry]) -> Iterator[Finding]:
+    offered: set[str] = set()
+    for item in checked:
+        current = item.record.entry if item.record is not None else item.entry
+        if isinstance(current, ModelEntry):
+            offered.update(current.outputs)
+    if not registry.models:
+        return
+    for item in checked:
+        current = item.record.entry if item.record is not None else item.entry
+        if isinstance(current, TargetEntry) and current.model_output not in offered:
+            yield Finding(
+                f"Target {item.id}: no registered model has the output "
+                f"{current.model_output!r}; there are: {_listed(sorted(offered))}",
+                code="output_unknown", kind="target", id=item.id,
+                path=item.entry.path.as_posix(), fix="edit",
+                hint=f"correct model_output in {item.entry.path.as_posix()}, "
+                "or register the model that offers it: mops bundle register-model PATH",
+            )  # fmt: skip
+
+
+def _check_sets(registry: BundleRegistry) -> Iterator[Finding]:
+    for name, group in registry.target_sets.items():
+        for member in group.targets:
+            if member not in registry.targets:
+                yield Finding(
+                    f"Target set {name}: unknown target {member}", code="set_member_missing",
+                    kind="set", id=name, fix="refresh", hint=REFRESH,
+                )  # fmt: skip
+        for member in group.weights:
+            if member not in group.targets:
+                yield Finding(
+                    f"Target set {name}: weight for {member}, which is not in the set",
+                    code="set_weight_unknown", kind="set", id=name, fix="refresh", hint=REFRESH,
+                )  # fmt: skip
+
+
+def _check_ids(registry: BundleRegistry) -> Iterator[Finding]:
+    sections: tuple[tuple[Kind, Mapping[str, Entry]], ...] = (
+        ("model", registry.models),
+        ("target", registry.targets),
+    )
+    for kind, entries in sections:
+        seen: dict[tuple[str, str], str] = {}
+        for key, entry in entries.items():
+            place = (entry.path.as_posix(), entry.symbol)
+            other = seen.setdefault(place, key)
+            if other != key:
+                yield Finding(
+                    f"{kind.capitalize()} {key}: is the same {place[1]} of {place[0]} as {other}",
+                    code="id_collision", kind=kind, id=key, path=place[0], fix="edit",
+                    hint="remove one of the two from .modelops-bundle/registry.yaml",
+                )  # fmt: skip

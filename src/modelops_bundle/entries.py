@@ -1,0 +1,308 @@
+"""What the code says about one model or target: the record that a registry should hold.
+
+Every command that compares or writes records asks here, so that all of them agree.
+"""
+
+from __future__ import annotations
+
+import ast
+import hashlib
+import posixpath
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+
+from modelops_bundle.codebase import Codebase
+from modelops_bundle.environment import PROJECT_FILE
+from modelops_bundle.findings import Finding
+from modelops_bundle.fingerprint import (
+    body_fingerprint,
+    mentions_docstrings,
+    slice_fingerprint,
+    slice_statements,
+)
+from modelops_bundle.imports import Closure, find_closure
+from modelops_bundle.project import LOCK_FILES
+from modelops_contracts.discovery import FoundModel, FoundTarget, Lookup, ModuleFacts, read_constant
+from modelops_contracts.errors import InvalidInput
+from modelops_contracts.registry import Entry, ModelEntry, Registration, TargetEntry, module_name
+
+Found = FoundModel | FoundTarget
+LONGEST_NAME = 255
+
+
+@dataclass(frozen=True, slots=True)
+class CodeRecord:
+    """One entry as the code, its data and its environment are now.
+
+    `shipped` are the files that the bundle needs for it, `declared_data` those data files that
+    were named by the author or the user (detected ones are in `entry.data` as well).
+    """
+
+    entry: Entry
+    shipped: tuple[str, ...]
+    findings: tuple[Finding, ...]
+    broken: tuple[str, ...] = ()
+
+
+def derive_id(found: Found) -> str:
+    """Return the id an entry gets when the user names none."""
+    if isinstance(found, FoundTarget):
+        return found.explicit_name or found.name
+    return f"{PurePosixPath(found.path).stem}_{found.name}".lower()
+
+
+def describe_entry(
+    codebase: Codebase,
+    found: Found,
+    registration: Registration,
+    *,
+    entry_id: str,
+    recorded: Entry | None = None,
+) -> CodeRecord:
+    """Compute the complete record of one entry.
+
+    `recorded` gives what cannot be read from the code: parameters that are computed, and an
+    entrypoint in another valid spelling. Data and code files that are missing stay in the lists
+    and have no digest.
+    """
+    closure = _closure_of(codebase, found, registration)
+    code = [path for path in closure.files if path != found.path]
+    code += [path for path in registration.code if path not in closure.files]
+    data, notes = _data_of(codebase, found, registration, closure)
+    findings = [*notes, *_notes_of(found, closure, entry_id)]
+    entry = _new_entry(codebase, found, registration, recorded)
+    entry.code = [Path(path) for path in code]
+    entry.code_digests = _digests(codebase, code)
+    entry.code_fingerprints = {path: _fingerprint(codebase, path) for path in entry.code_digests}
+    entry.data = [Path(path) for path in data]
+    entry.data_digests = _digests(codebase, data)
+    entry.digest = entry_digest(codebase, entry)
+    shipped = _shipped(codebase, found, registration, closure, [*code, *data])
+    return CodeRecord(entry, shipped, tuple(findings), closure.broken)
+
+
+def entry_digest(codebase: Codebase, entry: Entry) -> str:
+    """Return the digest that results of this entry are kept under.
+
+    It moves when, and only when, code that can run, declared or detected data, or the declared
+    environment changes.
+    """
+    module = codebase.module_of(entry.path.as_posix())
+    lines = ["modelops:entry:1", f"self {module}:{entry.symbol} {entry.fingerprint}"]
+    lines += [f"code {path} {digest}" for path, digest in sorted(entry.code_fingerprints.items())]
+    lines += [f"data {path} {_hex(digest)}" for path, digest in sorted(entry.data_digests.items())]
+    lines.append(f"env {_hex(codebase.environment.record.digest)}")
+    return "sha256:" + hashlib.sha256("\n".join(lines).encode()).hexdigest()
+
+
+def accepts_entrypoint(codebase: Codebase, entrypoint: str, path: str, symbol: str) -> bool:
+    """True when an entrypoint names this symbol of this file in some importable way."""
+    module, _, name = entrypoint.partition(":")
+    if name != symbol:
+        return False
+    return module in {codebase.module_of(path), module_name(path)} or (
+        codebase.file_of(module) == path
+    )
+
+
+def _hex(digest: str) -> str:
+    return digest.removeprefix("sha256:")
+
+
+def _new_entry(
+    codebase: Codebase, found: Found, registration: Registration, recorded: Entry | None
+) -> Entry:
+    path = Path(found.path)
+    tree = codebase.facts(found.path).tree
+    keep = mentions_docstrings(codebase.source(found.path))
+    entrypoint = _entrypoint(codebase, found, recorded)
+    entry: Entry
+    if isinstance(found, FoundModel):
+        kept = recorded.parameters if isinstance(recorded, ModelEntry) else []
+        entry = ModelEntry(
+            entrypoint=entrypoint,
+            path=path,
+            class_name=found.name,
+            scenarios=list(found.scenarios),
+            parameters=list(kept if found.parameters is None else found.parameters),
+            outputs=list(found.outputs),
+            labels=dict(registration.labels),
+        )
+    else:
+        entry = TargetEntry(
+            entrypoint=entrypoint,
+            path=path,
+            model_output=found.model_output or registration.model_output or "",
+            weight=found.weight,
+            labels={**found.labels, **registration.labels},
+        )
+    entry.registration = registration
+    entry.raw_digest = codebase.digest(found.path)
+    entry.fingerprint = slice_fingerprint(tree, found.name, keep_docstrings=keep)
+    entry.body = body_fingerprint(tree, found.name)
+    return entry
+
+
+def _entrypoint(codebase: Codebase, found: Found, recorded: Entry | None) -> str:
+    if recorded is not None and accepts_entrypoint(
+        codebase, recorded.entrypoint, found.path, found.name
+    ):
+        return recorded.entrypoint
+    return f"{codebase.module_of(found.path)}:{found.name}"
+
+
+def _closure_of(codebase: Codebase, found: Found, registration: Registration) -> Closure:
+    if registration.auto_code:
+        return find_closure(codebase, found.path, tuple(registration.code))
+    own = find_closure(codebase, found.path)
+    return Closure((found.path,), own.notes, tuple(p for p in own.broken if p == found.path))
+
+
+def _digests(codebase: Codebase, paths: Iterable[str]) -> dict[str, str]:
+    found = ((path, codebase.digest(path)) for path in paths)
+    return {path: digest for path, digest in found if digest is not None}
+
+
+def _fingerprint(codebase: Codebase, path: str) -> str:
+    if path.endswith(".py"):
+        try:
+            return codebase.fingerprint(path)
+        except InvalidInput:
+            pass  # a file that does not parse is told apart by its bytes
+    return codebase.digest(path) or ""
+
+
+# --- data ------------------------------------------------------------------------------------
+
+
+def _data_of(
+    codebase: Codebase, found: Found, registration: Registration, closure: Closure
+) -> tuple[list[str], list[Finding]]:
+    notes: list[Finding] = []
+    named = list(registration.data)
+    if isinstance(found, FoundTarget):
+        named += found.data
+    declared: list[str] = []
+    for text in named:
+        declared += _expand(codebase, text, found, notes)
+    detected = sorted(_detected(codebase, found, closure)) if registration.auto_data else []
+    return list(dict.fromkeys([*declared, *detected])), notes
+
+
+def _expand(codebase: Codebase, text: str, found: Found, notes: list[Finding]) -> list[str]:
+    path = project_path(codebase.root, text)
+    if path is None:
+        notes.append(
+            Finding(
+                f"{found.path}:{found.line}: data file {text} is outside the project",
+                code="path_outside", path=found.path, line=found.line, fix="edit",
+                hint="copy the file below the project root and name it there",
+            )
+        )  # fmt: skip
+        return []
+    if codebase.is_directory(path):
+        return list(codebase.ignore.walk(path))
+    return [path]
+
+
+def project_path(root: Path, text: str) -> str | None:
+    """Return a path as written by an author, relative to the root; None when it leaves it."""
+    path = PurePosixPath(text.replace("\\", "/"))
+    if path.is_absolute():
+        for base in (root, root.resolve()):
+            if path.is_relative_to(base.as_posix()):
+                path = path.relative_to(base.as_posix())
+                break
+        else:
+            return None
+    clean = posixpath.normpath(path)
+    return None if clean.startswith("../") or clean in {"..", "."} else clean
+
+
+def _detected(codebase: Codebase, found: Found, closure: Closure) -> set[str]:
+    names: set[str] = set()
+    for path in closure.files:
+        if not path.endswith(".py") or path in closure.broken:
+            continue
+        facts = codebase.facts(path)
+        whole = facts.tree.body
+        body = slice_statements(facts.tree, found.name) if path == found.path else whole
+        for text in _named_paths(body, facts, codebase.lookup):
+            names.update(_existing(codebase, path, text))
+    return names
+
+
+def _named_paths(body: list[ast.stmt], facts: ModuleFacts, lookup: Lookup) -> Iterator[str]:
+    for statement in body:
+        for node in ast.walk(statement):
+            if isinstance(node, ast.Constant) and isinstance(node.value, str):
+                yield node.value
+            elif isinstance(node, ast.Call) or (
+                isinstance(node, ast.BinOp) and isinstance(node.op, ast.Div)
+            ):
+                try:
+                    value = read_constant(node, facts, lookup)
+                except InvalidInput:
+                    continue
+                if isinstance(value, str | PurePosixPath):
+                    yield str(value)
+
+
+def _existing(codebase: Codebase, path: str, text: str) -> Iterator[str]:
+    if not text or len(text) > LONGEST_NAME or "\n" in text or "\0" in text:
+        return
+    folder = posixpath.dirname(path)
+    for candidate in (text, posixpath.join(folder, text)):
+        clean = project_path(codebase.root, candidate)
+        if clean is None or clean.endswith(".py") or clean in {PROJECT_FILE, *LOCK_FILES}:
+            continue
+        if codebase.is_file(clean) and not codebase.ignore.is_ignored(clean):
+            yield clean
+
+
+# --- files that travel -----------------------------------------------------------------------
+
+
+def _shipped(
+    codebase: Codebase,
+    found: Found,
+    registration: Registration,
+    closure: Closure,
+    needed: list[str],
+) -> tuple[str, ...]:
+    files = {found.path, *needed, *codebase.package_files(found.path)}
+    if registration.code_mode == "package":
+        for folder in {posixpath.dirname(path) for path in closure.files}:
+            if folder not in codebase.import_roots:
+                files.update(_folder_files(codebase, folder))
+    files.update(name for name in (PROJECT_FILE, *LOCK_FILES) if codebase.is_file(name))
+    return tuple(sorted(path for path in files if codebase.is_file(path)))
+
+
+def _folder_files(codebase: Codebase, folder: str) -> Iterator[str]:
+    for path in sorted((codebase.root / folder).iterdir()):
+        name = f"{folder}/{path.name}"
+        if path.is_file() and not codebase.ignore.is_ignored(name):
+            yield name
+
+
+def _notes_of(found: Found, closure: Closure, entry_id: str) -> Iterator[Finding]:
+    kind = "model" if isinstance(found, FoundModel) else "target"
+    for note in found.notes:
+        yield Finding(
+            f"{kind.capitalize()} {entry_id}: {note.message}", code=note.code, severity="warning",
+            kind=kind, id=entry_id, path=found.path, line=note.line, fix="edit",
+        )  # fmt: skip
+    if isinstance(found, FoundModel) and not found.outputs:
+        yield Finding(
+            f"Model {entry_id}: class {found.name} has no @model_output method",
+            code="model_without_outputs", severity="warning", kind=kind, id=entry_id,
+            path=found.path, line=found.line, fix="edit",
+        )  # fmt: skip
+    for item in closure.notes:
+        yield Finding(
+            f"{item.path}:{item.line}: {item.message}", code=item.code,
+            severity="info" if item.code == "unresolved_import" else "warning",
+            kind=kind, id=entry_id, path=item.path, line=item.line, fix="edit",
+        )  # fmt: skip

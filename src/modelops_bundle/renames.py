@@ -1,0 +1,150 @@
+"""Which new definition is the old one under another name: pure matching, nothing is guessed.
+
+Each lost entry and each candidate is used at most once; a stage accepts only pairs that are
+unique both ways, so that an ambiguous rename is never applied.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from functools import partial
+
+from modelops_bundle.fingerprint import similarity
+
+MOVED_SIMILARITY = 0.7
+RENAMED_SIMILARITY = 0.5
+CLEAR_LEAD = 0.1
+ENOUGH_TOKENS = 12
+
+
+@dataclass(frozen=True, slots=True)
+class Lost:
+    """A registered entry whose definition is gone.
+
+    `sketch` is the multiset of token pairs of the old definition, when it is still known;
+    `facets` are facts that a probable rename must share, such as `output:inc`.
+    """
+
+    id: str
+    path: str
+    symbol: str
+    body: str | None = None
+    sketch: Counter[str] | None = None
+    facets: frozenset[str] = frozenset()
+    file_gone: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """A definition that no entry names."""
+
+    path: str
+    symbol: str
+    body: str | None
+    explicit_name: str | None = None
+    tokens: int = 0
+    sketch: Counter[str] = field(default_factory=Counter)
+    facets: frozenset[str] = frozenset()
+
+
+@dataclass(frozen=True, slots=True)
+class Match:
+    """A lost entry and what it became; `certain` when nothing needs to be asked."""
+
+    lost: Lost
+    candidate: Candidate
+    certain: bool
+    similarity: float = 1.0
+
+    @property
+    def moved_only(self) -> bool:
+        """True when the name stayed and the file changed."""
+        return self.lost.symbol == self.candidate.symbol
+
+
+_Rule = Callable[[Lost, Candidate], bool]
+
+
+def match_renames(lost: Sequence[Lost], candidates: Sequence[Candidate]) -> list[Match]:
+    """Pair lost entries with candidates, surest rules first."""
+    left, free = list(lost), list(candidates)
+    found: list[Match] = []
+    for rule in (_same_explicit_name, _renamed_in_place, _moved_unchanged, _moved_and_renamed):
+        for old, new in _unique_pairs(left, free, rule):
+            found.append(Match(old, new, certain=True))
+            left.remove(old)
+            free.remove(new)
+    for old, new in _unique_pairs(left, free, _moved_and_edited):
+        found.append(Match(old, new, certain=old.file_gone, similarity=_alike(old, new)))
+        left.remove(old)
+        free.remove(new)
+    found += _probable(left, free)
+    return sorted(found, key=lambda match: match.lost.id)
+
+
+def _same_explicit_name(old: Lost, new: Candidate) -> bool:
+    return new.explicit_name is not None and new.explicit_name == old.id
+
+
+def _renamed_in_place(old: Lost, new: Candidate) -> bool:
+    return old.path == new.path and old.body is not None and old.body == new.body
+
+
+def _moved_unchanged(old: Lost, new: Candidate) -> bool:
+    same_body = old.body is not None and old.body == new.body
+    return same_body and old.symbol == new.symbol and old.path != new.path
+
+
+def _moved_and_renamed(old: Lost, new: Candidate) -> bool:
+    same_body = old.body is not None and old.body == new.body
+    return same_body and new.tokens >= ENOUGH_TOKENS and old.path != new.path
+
+
+def _moved_and_edited(old: Lost, new: Candidate) -> bool:
+    if old.symbol != new.symbol or old.path == new.path:
+        return False
+    return _alike(old, new) >= MOVED_SIMILARITY
+
+
+def _alike(old: Lost, new: Candidate) -> float:
+    return similarity(old.sketch, new.sketch) if old.sketch is not None else 0.0
+
+
+def _unique_pairs(
+    lost: Sequence[Lost], candidates: Sequence[Candidate], rule: _Rule
+) -> list[tuple[Lost, Candidate]]:
+    pairs = [(old, new) for old in lost for new in candidates if rule(old, new)]
+    olds = Counter(id(old) for old, _ in pairs)
+    news = Counter(id(new) for _, new in pairs)
+    return [(old, new) for old, new in pairs if olds[id(old)] == 1 and news[id(new)] == 1]
+
+
+def _probable(lost: Sequence[Lost], candidates: Sequence[Candidate]) -> list[Match]:
+    found = []
+    for old in lost:
+        for new in candidates:
+            score = _alike(old, new)
+            if score < RENAMED_SIMILARITY or not old.facets & new.facets:
+                continue
+            rivals = [_alike(old, other) for other in candidates if other is not new]
+            rivals += [_alike(other, new) for other in lost if other is not old]
+            if all(score >= rival + CLEAR_LEAD for rival in rivals):
+                found.append(Match(old, new, certain=False, similarity=score))
+    return found
+
+
+def certain_pairs(matches: Sequence[Match]) -> dict[str, Match]:
+    """Return the matches that may be applied unasked, by the id of the lost entry."""
+    return {match.lost.id: match for match in matches if match.certain}
+
+
+def best_guess(matches: Sequence[Match], lost_id: str) -> Match | None:
+    """Return what a lost entry most likely became, certain or not."""
+    same = partial(_is_about, lost_id)
+    return next(filter(same, matches), None)
+
+
+def _is_about(lost_id: str, match: Match) -> bool:
+    return match.lost.id == lost_id
