@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import sys
 import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, CancelledError, Future, wait
@@ -343,7 +344,7 @@ def _check_inline_options(
 
 
 def _check_inline(environment: EnvironmentSpec) -> None:
-    if environment.kind != "direct":
+    if environment.kind != "direct" or environment.python != Path(sys.executable):
         raise InvalidInput(
             "the inline executor runs in this environment, but the project needs its own",
             hint="use executor 'process_pool'",
