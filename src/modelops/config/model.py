@@ -135,8 +135,8 @@ class RunSettings:
     interpreter: Interpreter = field(
         default="auto",
         metadata=_about(
-            "direct: this Python; isolated: an environment built for the bundle; auto: direct when it "
-            "has all the project's dependencies",
+            "direct: this Python; isolated: an environment built for the bundle; auto: direct "
+            "when it has all the project's dependencies",
             read_choice("auto", "direct", "isolated"),
         ),
     )
