@@ -20,6 +20,7 @@ from modelops_calabaria.alignment.matching import (
     Pairs,
     Stacked,
     assemble,
+    cell_pairs,
     check_observed,
     common_keys,
     equal_pairs,
@@ -76,8 +77,7 @@ class ExactJoin:
         frames, single = as_frames(simulated)
         stacked = stack(frames, self.on_cols)
         left, right = common_keys(frame, stacked, self.on_cols, self.float_key_decimals)
-        rows, sources = equal_pairs(left, right)
-        pairs = Pairs(cell=stacked.replicate[sources] * frame.height + rows, row=sources)
+        pairs = cell_pairs(left, right, stacked)
         return assemble(
             frame, stacked, pairs, on=self.on_cols, duplicates=self.duplicates, single=single
         )

@@ -104,14 +104,16 @@ def check_observed(observed: pl.DataFrame, on: Sequence[str]) -> None:
 
 
 def refuse_duplicates(observed: pl.DataFrame, on: Sequence[str]) -> None:
-    keys = observed.select(on)
+    keys = pl.DataFrame([observed.get_column(name) for name in on])
+    distinct = keys.n_unique() if len(on) > 1 else keys.to_series().n_unique()
+    if distinct == keys.height:
+        return
     repeated = keys.filter(keys.is_duplicated()).unique(maintain_order=True)
-    if repeated.height:
-        raise ObservedDataError(
-            f"{repeated.height} keys stand more than once in the observed data: "
-            f"{show_keys(repeated.head(SHOWN_KEYS))}",
-            hint="aggregate the observed data, or add the column that tells these rows apart",
-        )
+    raise ObservedDataError(
+        f"{repeated.height} keys stand more than once in the observed data: "
+        f"{show_keys(repeated.head(SHOWN_KEYS))}",
+        hint="aggregate the observed data, or add the column that tells these rows apart",
+    )
 
 
 def common_keys(
@@ -134,6 +136,38 @@ def equal_pairs(observed: pl.DataFrame, simulated: pl.DataFrame) -> tuple[Ints, 
     right = observed.with_row_index("o")
     joined = left.join(right, on=names, how="inner")
     return _int64(joined.get_column("o")), _int64(joined.get_column("s"))
+
+
+def cell_pairs(observed: pl.DataFrame, simulated: pl.DataFrame, stacked: Stacked) -> Pairs:
+    """Matches of all replicates by equal keys.
+
+    Replicates usually repeat the keys of the first; then its matches are those of all.
+    """
+    n, r = observed.height, stacked.n_replicates
+    period = _period(simulated, stacked)
+    if period is None:
+        rows, sources = equal_pairs(observed, simulated)
+        return Pairs(cell=stacked.replicate[sources] * n + rows, row=sources)
+    rows, sources = equal_pairs(observed, simulated.head(period))
+    number = np.arange(r, dtype=np.int64)[:, None]
+    return Pairs(cell=(number * n + rows).ravel(), row=(number * period + sources).ravel())
+
+
+def _period(simulated: pl.DataFrame, stacked: Stacked) -> int | None:
+    """Rows per replicate, when every replicate has the same keys in the same order."""
+    r = stacked.n_replicates
+    rows, rest = divmod(stacked.height, r)
+    if r == 1 or rest or not rows:
+        return None
+    if not (stacked.replicate[::rows] == np.arange(r)).all():
+        return None
+    if not (stacked.replicate[rows - 1 :: rows] == np.arange(r)).all():
+        return None
+    for key in simulated:
+        repeats = key.slice(rows) == key.head(len(key) - rows)
+        if repeats.null_count() or not repeats.all():
+            return None
+    return rows
 
 
 def _int64(series: pl.Series) -> Ints:

@@ -24,8 +24,8 @@ from modelops_calabaria.alignment.matching import (
     Pairs,
     Stacked,
     assemble,
+    cell_pairs,
     common_keys,
-    equal_pairs,
     refuse_duplicates,
     stack,
 )
@@ -133,8 +133,7 @@ class MetricAlignment:
         renamed = frame.with_columns(pl.col(METRIC).replace(dict(options.rename)))
         left, right = common_keys(renamed, stacked, self.on, FLOAT_KEY_DECIMALS)
         left, right = _visible_nulls(left, right)
-        rows, sources = equal_pairs(left, right)
-        pairs = Pairs(cell=stacked.replicate[sources] * frame.height + rows, row=sources)
+        pairs = cell_pairs(left, right, stacked)
         if options.missing == "error":
             _refuse_absent(renamed, stacked, pairs, self.on)
         try:
