@@ -134,7 +134,7 @@ class Desk:
             raise IntegrityError(
                 f"trial {trial} was {before[:12]} when this calibration was begun and is "
                 f"{params.param_id[:12]} now",
-                hint="the journal was made by another version of an engine; start a new calibration",
+                hint="another version of the engine wrote this journal; start a new calibration",
             )
 
     def hand_in(self, ticket: Ticket) -> None:
@@ -164,10 +164,10 @@ class Desk:
         known = self._known[ticket.params.param_id, ticket.seeds]
         return ticket, known.evaluation, known.seconds
 
-    def is_known(self, ticket: Ticket) -> bool:
-        """True when nothing needs to be simulated to answer this ticket."""
-        key = (ticket.params.param_id, ticket.seeds)
-        return key in self._known or key in self._waiting
+    def give_up(self) -> None:
+        """Cancel what is in flight; its answers are not wanted any more."""
+        self._provider.cancel_all()
+        self._waiting.clear()
 
     def _position(self, ticket: Ticket) -> int:
         return self._known[ticket.params.param_id, ticket.seeds].position

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 from modelops_calabaria.calibration.settings import (
@@ -18,21 +18,19 @@ from modelops_calabaria.parameters.priors import Prior
 from modelops_calabaria.parameters.transforms import resolve_transform
 from modelops_calabaria.parameters.types import ParameterSpace, ParameterSpec
 from modelops_calabaria.sampling.study import space_from_description
+from modelops_contracts.digests import canonical_json, digest_bytes
 from modelops_contracts.errors import Conflict, Detail, InvalidInput, nearest
 from modelops_contracts.models import ModelDescription, TargetDescription
 from modelops_contracts.study import CalibrationSpec
 from modelops_contracts.types import UniqueParameterSet
 
 __all__ = [
-    "EVALUATION_VERSION",
     "CalibrationPlan",
     "check_fingerprint",
     "fingerprint",
+    "fingerprint_digest",
     "plan_calibration",
 ]
-
-#: Raised when a formula of the evaluation changes, so that old and new objectives never mix.
-EVALUATION_VERSION = 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,6 +77,41 @@ class CalibrationPlan:
     def entrypoint(self) -> str:
         """``module.Class/scenario`` of the simulations."""
         return f"{self.description.class_path.replace(':', '.')}/{self.scenario}"
+
+    def settings(self) -> dict[str, Any]:
+        """What was decided, as plain JSON for the result and its report."""
+        return {
+            "model": self.description.class_path,
+            "scenario": self.scenario,
+            "config": dict(self.config),
+            "parameters": [axis.spec.to_dict() for axis in self.space.axes],
+            "fixed": dict(self.fixed),
+            "targets": [
+                {
+                    "entrypoint": target.entrypoint,
+                    "name": target.name,
+                    "kind": target.kind,
+                    "family": target.family,
+                    "weight": self.weights[target.entrypoint],
+                    "n_observed": target.n_observed,
+                    "coverage": target.coverage,
+                }
+                for target in self.target_descriptions
+            ],
+            "objective_kind": self.objective_kind,
+            "deterministic": self.deterministic,
+            "sampler": {"type": self.sampler, **self.sampler_options},
+            "seed": self.seed,
+            "batch_size": self.batch_size,
+            "n_replicates": self.n_replicates,
+            "replicates": self.replicates,
+            "failed_replicates": self.failed_replicates,
+            "crn": self.crn,
+            "schedule": self.schedule,
+            "stop": asdict(self.stop),
+            "rescore": asdict(self.rescore),
+            "warm_start": self.warm_start,
+        }
 
     def complete(self, free: Mapping[str, Any]) -> UniqueParameterSet:
         """All parameters of the model, in its own order, for values of the free ones."""
@@ -391,6 +424,8 @@ def fingerprint(plan: CalibrationPlan, *, code: str, data: Mapping[str, str]) ->
     of its code and data. Settings that only decide when to stop, or how the best are rescored,
     are left out: they may change when a calibration is resumed.
     """
+    from modelops_calabaria.evaluation.joint import EVALUATION_VERSION
+
     return {
         "evaluation_version": EVALUATION_VERSION,
         "model": code,
@@ -409,6 +444,11 @@ def fingerprint(plan: CalibrationPlan, *, code: str, data: Mapping[str, str]) ->
         "sampler": {"type": plan.sampler, **plan.sampler_options},
         "warm_start": [dict(point) for point in plan.warm_points],
     }
+
+
+def fingerprint_digest(fields: Mapping[str, Any]) -> str:
+    """64 hex digits of a fingerprint."""
+    return digest_bytes(b"calabaria:calibration:v1|" + canonical_json(fields))
 
 
 _WORDS = ("doc", "unit")

@@ -1,8 +1,8 @@
 """The search: ask, evaluate, tell, until a stop rule holds.
 
-In the ordered schedule, ask ``i`` comes after exactly the tells of asks ``0 .. i - B``, in ask order,
-B being the number of evaluations in flight. The proposals are therefore a function of the settings,
-the seed and B, however many workers there are and however fast each one is.
+In the ordered schedule, ask ``i`` comes after exactly the tells of asks ``0 .. i - B``, in ask
+order, B being the number of evaluations in flight. The proposals are therefore a function of the
+settings, the seed and B, however many workers there are and however fast each one is.
 """
 
 from __future__ import annotations

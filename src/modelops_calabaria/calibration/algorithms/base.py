@@ -106,7 +106,9 @@ class SearchEngine(ABC):
     def why_finished(self) -> str | None:
         """The reason why no more proposals come, or None."""
 
-    def admit(self, index: int, values: Mapping[str, int | float]) -> None:
+    def admit(  # noqa: B027  (most engines have nothing to do here)
+        self, index: int, values: Mapping[str, int | float]
+    ) -> None:
         """Proposal ``index`` was given from outside; ``learn`` will bring its answer."""
 
     # ------------------------------------------------------------ bookkeeping

@@ -118,7 +118,7 @@ class CmaesEngine(SearchEngine):
             self._end_run(reasons)
 
     def _agrees(self, losses: list[float]) -> bool:
-        """True when this generation, and the best of each recent one, are equal but for a little."""
+        """True when this generation and the best of each recent one are all but equal."""
         if self._first_median is None and all(map(math.isfinite, losses)):
             self._first_median = median(losses)
         self._recent.append(min(losses))
