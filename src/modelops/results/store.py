@@ -160,6 +160,14 @@ class ResultsStore:
         listed = None if keys is None else list(keys)
         return self._retried(code_digest, lambda: self._frame(code_digest, output, listed))
 
+    def outputs(self, code_digest: str, keys: Iterable[str]) -> list[str]:
+        """Names of the outputs that stored simulations among ``keys`` have, sorted."""
+        index = self._index(code_digest)
+        rows = index.lookup(list(keys), ok_only=True)
+        used = rows.select("segment", "part").explode("part").drop_nulls().unique()
+        names = {index.parts(segment)[part].output for segment, part in used.iter_rows()}
+        return sorted(names)
+
     def failures(self, code_digest: str, keys: Iterable[str]) -> pl.DataFrame:
         """Index rows, with error and traceback, of those of ``keys`` that did not end well."""
         import polars as pl

@@ -1,0 +1,146 @@
+"""Views of a job always write, whatever the job looks like."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import polars as pl
+import pytest
+
+from modelops.results.membership import (
+    FAILURES_FILE,
+    read_members,
+    write_failures,
+    write_members,
+    write_scored,
+)
+from modelops.results.store import ResultsStore
+from modelops.results.views import FORMATS, as_csv_columns, export_tables, job_tables
+from modelops_contracts.errors import InvalidInput
+from modelops_contracts.evaluation import Evaluation, TargetScore
+from support.outcomes import CODE, failed, incidence, ok, sim_request
+
+TARGET = "t" * 64
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> ResultsStore:
+    return ResultsStore.open(tmp_path / "results")
+
+
+def test_a_study_with_everything(store: ResultsStore, tmp_path: Path) -> None:
+    pairs = [(beta, seed) for beta in (0.9, 0.1) for seed in (1, 2)]
+    requests = [sim_request(seed, replicate=seed - 1, beta=beta) for beta, seed in pairs]
+    store.append(CODE, [ok(r, cases=incidence(r.task.seed, 2)) for r in requests[::-1]], job="old")
+    bad = sim_request(3, replicate=2, beta=0.1)
+    store.append(CODE, [failed(bad)], job="new")
+    write_members(tmp_path, CODE, [*requests, bad], store.known(CODE, [requests[0].sim_key]))
+    param_id = requests[0].task.params.param_id
+    scores = (TargetScore("t:f", "loglik", -2.5, n_observed=14, n_used=14),)
+    store.append_evaluations(
+        TARGET, {"k": Evaluation(param_id, (1, 2), 2.5, 0.1, "loglik", scores=scores)}, job="new"
+    )
+    write_scored(tmp_path, {TARGET: ["k"]})
+
+    tables = job_tables(store, tmp_path)
+    assert list(tables) == ["parameters", "cases", "targets", "failures"]
+    assert tables["parameters"]["param_beta"].to_list() == [0.9, 0.1]
+    cases = tables["cases"]
+    assert cases.columns == ["param_id", "replicate", "seed", "day", "cases"]
+    assert cases["cases"].to_list() == [0, 1, 0, 2, 0, 1, 0, 2]
+    assert cases["param_id"][0] == param_id
+    assert tables["targets"]["loss"].to_list() == [2.5]
+    assert tables["targets"]["se"].to_list() == [0.1]
+    assert tables["failures"]["error_message"].to_list() == ["negative rate"]
+    assert json.loads(tables["failures"]["params"][0]) == {"beta": 0.1}
+    members = read_members(tmp_path)
+    assert members["source"].to_list() == ["reused"] + ["computed"] * 4
+    assert members["from_job"].to_list() == ["old"] + [None] * 4
+    assert write_failures(tmp_path, store) == 1
+    assert pl.read_parquet(tmp_path / FAILURES_FILE).height == 1
+
+
+def test_a_job_that_has_done_nothing(store: ResultsStore, tmp_path: Path) -> None:
+    tables = job_tables(store, tmp_path)
+    assert list(tables) == ["parameters", "targets", "failures"]
+    assert all(table.is_empty() for table in tables.values())
+    for kind in FORMATS:
+        assert len(export_tables(tables, tmp_path / kind, format=kind)) == 3
+
+
+def test_everything_failed(store: ResultsStore, tmp_path: Path) -> None:
+    requests = [sim_request(seed) for seed in range(3)]
+    store.append(CODE, [failed(request) for request in requests], job="j")
+    write_members(tmp_path, CODE, requests, {})
+    nothing = Evaluation("p", (0, 1, 2), float("inf"), reason="all_replicates_failed")
+    store.append_evaluations(TARGET, {"k": nothing}, job="j")
+    write_scored(tmp_path, {TARGET: ["k"]})
+    tables = job_tables(store, tmp_path)
+    assert tables["failures"].height == 3
+    assert tables["targets"]["reason"].to_list() == ["all_replicates_failed"]
+    assert tables["targets"]["loss"].to_list() == [None]
+
+
+def test_parameter_sets_with_different_names_and_types(store: ResultsStore, tmp_path: Path) -> None:
+    sets = [{"a": 1}, {"b": 0.5}, {"a": 1.5, "b": True}, {"a": "text"}]
+    requests = [sim_request(1, **params) for params in sets]
+    write_members(tmp_path, CODE, requests, {})
+    table = job_tables(store, tmp_path)["parameters"]
+    assert table["param_id"].to_list() == [r.task.params.param_id for r in requests]
+    assert table["param_a"].to_list() == ["1", None, "1.5", "text"]
+
+
+def test_the_jobs_own_replicate_number_counts(store: ResultsStore, tmp_path: Path) -> None:
+    first = sim_request(5, replicate=0)
+    store.append(CODE, [ok(first, out=incidence(5, 1))], job="one")
+    write_members(tmp_path, CODE, [sim_request(5, replicate=7)], {})
+    assert job_tables(store, tmp_path)["out"]["replicate"].to_list() == [7]
+
+
+def test_an_output_called_like_a_view(store: ResultsStore, tmp_path: Path) -> None:
+    request = sim_request()
+    store.append(CODE, [ok(request, targets=incidence(1))], job="j")
+    write_members(tmp_path, CODE, [request], {})
+    tables = job_tables(store, tmp_path)
+    assert tables["output_targets"].height == 5
+    assert tables["targets"].is_empty()
+
+
+def test_one_table_and_a_name_that_is_none(store: ResultsStore, tmp_path: Path) -> None:
+    request = sim_request()
+    store.append(CODE, [ok(request, incidence=incidence(1))], job="j")
+    write_members(tmp_path, CODE, [request], {})
+    assert list(job_tables(store, tmp_path, names=["incidence"])) == ["incidence"]
+    with pytest.raises(InvalidInput, match="incidense") as caught:
+        job_tables(store, tmp_path, names=["incidense"])
+    assert "incidence" in str(caught.value.hint)
+
+
+@pytest.mark.parametrize("kind", FORMATS)
+def test_nested_columns_are_exported(store: ResultsStore, tmp_path: Path, kind: str) -> None:
+    nested = pl.DataFrame(
+        {"ages": [[1, 2], None], "who": [{"x": 1}, {"x": None}], "b": [b"1", b""]}
+    )
+    request = sim_request()
+    store.append(CODE, [ok(request, **{"odd/name": nested})], job="j")
+    write_members(tmp_path, CODE, [request], {})
+    tables = job_tables(store, tmp_path, names=["odd/name"])
+    (path,) = export_tables(tables, tmp_path / "out", format=kind)
+    assert path.parent == tmp_path / "out"
+    readers = {"parquet": pl.read_parquet, "arrow": pl.read_ipc, "csv": pl.read_csv}
+    back = readers[kind](path)
+    assert back.height == 2
+    if kind == "csv":
+        assert json.loads(back["ages"][0]) == [1, 2]
+
+
+def test_csv_leaves_plain_columns_alone() -> None:
+    table = pl.DataFrame({"x": [1.5], "s": ["a"]})
+    assert as_csv_columns(table).equals(table)
+
+
+def test_an_unknown_format_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(InvalidInput, match="parket"):
+        export_tables({}, tmp_path / "out", format="parket")
+    assert not (tmp_path / "out").exists()
