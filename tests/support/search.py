@@ -6,8 +6,8 @@ import math
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from modelops_calabaria.calibration.space import SearchSpace
 from modelops_calabaria.parameters.types import ParameterSpec
+from modelops_calabaria.search_space import SearchSpace
 from modelops_contracts.types import TrialResult, TrialStatus, UniqueParameterSet
 
 

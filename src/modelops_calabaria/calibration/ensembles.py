@@ -18,9 +18,9 @@ from typing import TYPE_CHECKING, Any
 
 from modelops_calabaria.calibration.desk import EvaluationProvider, Trial
 from modelops_calabaria.calibration.plan import CalibrationPlan
-from modelops_calabaria.calibration.record import Candidate
 from modelops_calabaria.calibration.result import CalibrationResult
 from modelops_calabaria.calibration.seeds import search_seeds
+from modelops_calabaria.outcome.record import Candidate
 from modelops_contracts.errors import ModelOpsError
 from modelops_contracts.ports import Reporter
 from modelops_contracts.types import UniqueParameterSet
@@ -82,7 +82,8 @@ def draw_ensembles(
         "winner": _winner_draws(result.best),
         "plausible": _plausible_draws(plan, result),
     }
-    fields = {"prior": "prior_fit", "winner": "fit", "plausible": "plausible_fit"}
+    drawn: dict[str, pl.DataFrame] = {}
+    notes = list(result.notes)
     reporter.start("predictive ranges", len(wanted))
     for label, draws in wanted.items():
         try:
@@ -90,12 +91,18 @@ def draw_ensembles(
         except ModelOpsError as error:
             note = f"{label} ensemble: not drawn ({error})"
             reporter.warn(note)
-            result = replace(result, notes=(*result.notes, note))
+            notes.append(note)
             continue
-        result = replace(result, **{fields[label]: _joined(tables)})
+        drawn[label] = _joined(tables)
         reporter.advance(1)
     reporter.finish()
-    return result
+    return replace(
+        result,
+        prior_fit=drawn.get("prior"),
+        fit=drawn.get("winner"),
+        plausible_fit=drawn.get("plausible"),
+        notes=tuple(notes),
+    )
 
 
 def _prior_draws(plan: CalibrationPlan) -> list[Draw]:

@@ -22,7 +22,6 @@ from modelops_calabaria.calibration.ensembles import draw_ensembles, plausible_s
 from modelops_calabaria.calibration.journal import Journal
 from modelops_calabaria.calibration.plan import CalibrationPlan, fingerprint_digest
 from modelops_calabaria.calibration.plan import fingerprint as plan_fingerprint
-from modelops_calabaria.calibration.record import Candidate
 from modelops_calabaria.calibration.rescoring import rescore
 from modelops_calabaria.calibration.result import CalibrationResult
 from modelops_calabaria.calibration.search import (
@@ -34,6 +33,7 @@ from modelops_calabaria.calibration.search import (
 from modelops_calabaria.calibration.trials import trials_frame
 from modelops_calabaria.calibration.versions import current_versions
 from modelops_calabaria.diagnostics.numbers import diagnose
+from modelops_calabaria.outcome.record import Candidate
 from modelops_contracts.errors import SimulationFailed
 from modelops_contracts.ports import Reporter
 

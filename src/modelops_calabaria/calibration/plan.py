@@ -13,11 +13,11 @@ from modelops_calabaria.calibration.settings import (
     StopRules,
     read_settings,
 )
-from modelops_calabaria.calibration.space import Axis, SearchSpace
 from modelops_calabaria.parameters.priors import Prior
 from modelops_calabaria.parameters.transforms import resolve_transform
 from modelops_calabaria.parameters.types import ParameterSpace, ParameterSpec
 from modelops_calabaria.sampling.study import space_from_description
+from modelops_calabaria.search_space import Axis, SearchSpace
 from modelops_contracts.digests import canonical_json, digest_bytes
 from modelops_contracts.errors import Conflict, Detail, InvalidInput, nearest
 from modelops_contracts.models import ModelDescription, TargetDescription
@@ -393,7 +393,7 @@ def _warm_points(path: str | None, space: SearchSpace) -> tuple[Mapping[str, Any
     """Candidates of an earlier result that lie in this space, best first."""
     if path is None:
         return ()
-    from modelops_calabaria.calibration.record import read_candidates
+    from modelops_calabaria.outcome.record import read_candidates
 
     points = [_inside(values, space) for values in read_candidates(path)]
     usable = tuple(point for point in points if point is not None)

@@ -11,11 +11,11 @@ import math
 from collections.abc import Sequence
 from dataclasses import replace
 
-from modelops_calabaria.calibration.comparison import paired_difference
 from modelops_calabaria.calibration.desk import Desk, Purpose, Ticket, Trial
 from modelops_calabaria.calibration.plan import CalibrationPlan
-from modelops_calabaria.calibration.record import Candidate
 from modelops_calabaria.calibration.seeds import confirmation_seeds, selection_seeds
+from modelops_calabaria.outcome.comparison import paired_difference
+from modelops_calabaria.outcome.record import Candidate
 from modelops_contracts.ports import Reporter
 from modelops_contracts.types import Evaluation, UniqueParameterSet
 

@@ -7,10 +7,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from modelops_calabaria.calibration.record import CalibrationRecord, Candidate
 from modelops_calabaria.diagnostics.report import write_record_report
+from modelops_calabaria.outcome.record import CalibrationRecord, Candidate
 from modelops_contracts.errors import InvalidInput
-from modelops_contracts.study import SimulationStudy
+from modelops_contracts.study import ParameterSetEntry, SimulationStudy
 
 __all__ = ["CalibrationResult", "Candidate"]
 
@@ -50,7 +50,7 @@ class CalibrationResult(CalibrationRecord):
         return SimulationStudy(
             model=self.spec.model,
             scenario=scenario,
-            parameter_sets=tuple(dict(c.params) for c in chosen),  # type: ignore[arg-type]
+            parameter_sets=tuple(ParameterSetEntry(c.params) for c in chosen),
             sampling_method="calibrated",
             n_replicates=n_replicates,
             outputs=self.spec.outputs,

@@ -6,9 +6,9 @@ import math
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from modelops_calabaria.calibration.record import Candidate
 from modelops_calabaria.diagnostics.blocks import Canvas
 from modelops_calabaria.diagnostics.views import Column, TrialView, robust_limits
+from modelops_calabaria.outcome.record import Candidate
 
 if TYPE_CHECKING:
     import polars as pl
@@ -88,7 +88,7 @@ def search_history(canvas: Canvas, view: TrialView, candidates: Sequence[Candida
     axes = canvas.axes(0.75, 0.5, canvas.width - 0.95, canvas.height - 1.0)
     _style(axes)
     rescored = [x for c in candidates for x in (c.selection.objective, c.objective)]
-    low, high = robust_limits([*view.loss[np.isfinite(view.loss)], *rescored])
+    low, high = robust_limits([*view.loss[np.isfinite(view.loss)], *rescored], 0.65)
     axes.set_ylim(low, high)
     _trial_marks(axes, view, high)
     _running_best(axes, view)
@@ -170,7 +170,7 @@ def parameter_panels(
     n_columns = min(3, len(columns))
     width = canvas.width / n_columns
     extra = [best.objective] if best else []
-    limits = robust_limits([*view.loss[np.isfinite(view.loss)], *extra], 0.75)
+    limits = robust_limits([*view.loss[np.isfinite(view.loss)], *extra], 0.65)
     for i, column in enumerate(columns):
         row, place = divmod(i, n_columns)
         left = place * width + 0.62
@@ -231,11 +231,11 @@ def _scale_y(axes: Axes, column: Column) -> None:
 
 
 def _plain_log_ticks(axis: Any, column: Column) -> None:
-    """1, 2, 5 within short ranges, powers of ten within long ones; written as plain numbers."""
+    """Two or three marks per decade within short ranges, one within long ones, as plain numbers."""
     from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 
     decades = math.log10(column.upper / column.lower)
-    steps = (1.0, 2.0, 5.0) if decades <= 2.2 else (1.0,)
+    steps = (1.0, 2.0, 5.0) if decades <= 1.4 else (1.0, 3.0) if decades <= 3.0 else (1.0,)
     axis.set_major_locator(LogLocator(10.0, subs=steps, numticks=9))
     axis.set_major_formatter(FuncFormatter(lambda x, _: f"{x:g}"))
     axis.set_minor_formatter(NullFormatter())
@@ -302,7 +302,7 @@ def _colour_bar(
     else:
         axes = canvas.axes(canvas.width - 2.6, canvas.height - 0.32, 2.4, 0.09)
     bar = canvas.figure.colorbar(picture, cax=axes, orientation="horizontal", extend="max")
-    bar.outline.set_visible(False)  # type: ignore[operator]
+    bar.outline.set_visible(False)
     axes.tick_params(labelsize=_SMALL, colors=INK, length=2)
     axes.set_title(label, fontsize=_SMALL, color=INK, pad=3)
 

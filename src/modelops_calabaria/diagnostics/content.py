@@ -9,7 +9,6 @@ from collections.abc import Iterable, Mapping, Sequence
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from modelops_calabaria.calibration.record import CalibrationRecord, Candidate
 from modelops_calabaria.diagnostics import charts
 from modelops_calabaria.diagnostics.blocks import (
     Banner,
@@ -22,7 +21,6 @@ from modelops_calabaria.diagnostics.blocks import (
     Tile,
     Tiles,
 )
-from modelops_calabaria.diagnostics.findings import FAIL, PASS, WARN, Finding
 from modelops_calabaria.diagnostics.views import (
     Column,
     TrialView,
@@ -30,6 +28,8 @@ from modelops_calabaria.diagnostics.views import (
     view_record,
     view_table,
 )
+from modelops_calabaria.outcome.findings import FAIL, PASS, WARN, Finding
+from modelops_calabaria.outcome.record import CalibrationRecord, Candidate
 
 if TYPE_CHECKING:
     import polars as pl
@@ -123,20 +123,25 @@ def _headline(record: CalibrationRecord) -> Block:
     if best is None:
         return Tiles(work)
     unit = "negative log-likelihood" if best.evaluation.kind == "loglik" else "loss"
+    se = best.objective_se
     return Tiles(
         (
             Tile(
                 "confirmed objective",
-                _with_se(best.objective, best.objective_se),
+                _with_se(best.objective, se),
                 f"{unit}, {len(best.seeds)} fresh replicates",
             ),
             Tile(
                 "selection value",
-                _show(best.selection.objective),
+                _rounded(best.selection.objective, se),
                 f"best of {len(record.candidates)} candidates",
             ),
-            Tile("search value", _show(best.search.objective), f"trial {best.trial}"),
-            Tile("optimism", _show(best.optimism, signed=True), "confirmed − search"),
+            Tile(
+                "search value",
+                _rounded(best.search.objective, best.objective_se),
+                f"trial {best.trial}",
+            ),
+            Tile("optimism", _rounded(best.optimism, best.objective_se), "confirmed − search"),
             *work,
         )
     )
@@ -170,17 +175,15 @@ def _estimate_sections(record: CalibrationRecord) -> Iterable[Section]:
     if best is None:
         return
     rows = [_estimate_row(record, best, spec) for spec in record.settings["parameters"]]
-    fixed = [
-        (name, "", _show(value), "fixed", "") for name, value in record.settings["fixed"].items()
-    ]
+    fixed = [(name, _show(value), "fixed", "") for name, value in record.settings["fixed"].items()]
     yield Section(
         "Estimates",
         (
             Table(
-                columns=("parameter", "unit", "winner", "plausible set", "searched"),
+                columns=("parameter", "winner", "plausible set", "searched"),
                 rows=(*rows, *fixed),
-                widths=(1.6, 1.0, 1.2, 2.0, 2.0),
-                numeric=frozenset({2}),
+                widths=(2.0, 1.2, 2.0, 2.4),
+                numeric=frozenset({1, 2, 3}),
             ),
             Text(_plausible_text(record), quiet=True),
         ),
@@ -196,7 +199,8 @@ def _estimate_row(
     scale = spec.get("transform")
     note = f", {scale} scale" if isinstance(scale, str) and scale != "identity" else ""
     searched = f"{_show(spec['lower'])} – {_show(spec['upper'])}{note}"
-    return name, spec.get("unit", ""), _show(best.params[name]), span, searched
+    unit = f" [{spec['unit']}]" if spec.get("unit") else ""
+    return f"{name}{unit}", _show(best.params[name]), span, searched
 
 
 def _plausible_text(record: CalibrationRecord) -> str:
@@ -243,20 +247,24 @@ def _parameter_sections(
 ) -> Iterable[Section]:
     if not view.n_finite:
         return
-    scores = identifiability(view)
-    ranked = [c for _, c in sorted(zip(scores, view.columns, strict=True), key=lambda p: -p[0])]
     if view.columns:
-        yield Section("Each parameter against the objective", tuple(_panels(view, best, ranked)))
-    keep = [
-        c for s, c in sorted(zip(scores, view.columns, strict=True), key=lambda p: -p[0])
-        if s >= threshold
-    ][:_MOST_PAIRED]  # fmt: skip
-    yield Section("Pairs of parameters", tuple(_pairs(view, best, keep, threshold)))
+        blocks = tuple(_panels(view, best, view.columns))
+        yield Section("Each parameter against the objective", blocks)
+    paired = _most_identifiable(view, threshold)
+    yield Section("Pairs of parameters", tuple(_pairs(view, best, paired, threshold)))
 
 
-def _panels(view: TrialView, best: Candidate | None, ranked: Sequence[Column]) -> Iterable[Block]:
-    for start in range(0, len(ranked), _MOST_PANELS):
-        chosen = ranked[start : start + _MOST_PANELS]
+def _most_identifiable(view: TrialView, threshold: float) -> list[Column]:
+    """At most six columns of at least this identifiability, in the order of the model."""
+    scores = identifiability(view)
+    eligible = [i for i, score in enumerate(scores) if score >= threshold]
+    chosen = sorted(eligible, key=lambda i: -scores[i])[:_MOST_PAIRED]
+    return [view.columns[i] for i in sorted(chosen)]
+
+
+def _panels(view: TrialView, best: Candidate | None, columns: Sequence[Column]) -> Iterable[Block]:
+    for start in range(0, len(columns), _MOST_PANELS):
+        chosen = columns[start : start + _MOST_PANELS]
         names = ", ".join(column.name for column in chosen)
         band = "; the band is the confirmed value ± 2 SE" if best else ""
         yield Chart(
@@ -552,7 +560,7 @@ def _settings_section(record: CalibrationRecord) -> Section:
         ("fingerprint", record.fingerprint),
         ("versions", ", ".join(f"{k} {v}" for k, v in record.versions.items())),
     ]  # fmt: skip
-    return Section("Settings", (Table(("setting", "value"), tuple(rows), (1.4, 5.0)),))
+    return Section("Settings", (Table(("setting", "value"), tuple(rows), (1.7, 5.0)),))
 
 
 def _rescore_text(rescore: Mapping[str, int]) -> str:
@@ -646,21 +654,29 @@ def _table_search(view: TrialView) -> Iterable[Section]:
 # ---------------------------------------------------------------- numbers as text
 
 
-def _show(value: Any, *, signed: bool = False) -> str:
+def _show(value: Any) -> str:
     if value is None:
         return ""
     if isinstance(value, int):
-        return f"{value:+d}" if signed else f"{value}"
+        return f"{value}"
     number = float(value)
     if not math.isfinite(number):
         return {math.inf: "∞", -math.inf: "−∞"}.get(number, "")
-    text = f"{number:+.5g}" if signed else f"{number:.5g}"
-    return text.replace("-", "−")
+    return f"{number:.5g}".replace("-", "−")
 
 
 def _with_se(value: float, se: float) -> str:
     """A value with as many decimals as its standard error deserves."""
     if not math.isfinite(value) or math.isnan(se) or se <= 0:
         return _show(value)
-    decimals = min(6, max(0, 1 - math.floor(math.log10(se))))
-    return f"{value:.{decimals}f} ± {se:.{decimals}f}".replace("-", "−")
+    return f"{_rounded(value, se)} ± {se:.{_decimals(se)}f}"
+
+
+def _rounded(value: float, se: float) -> str:
+    if not math.isfinite(value) or math.isnan(se) or se <= 0:
+        return _show(value)
+    return f"{value:.{_decimals(se)}f}".replace("-", "−")
+
+
+def _decimals(se: float) -> int:
+    return min(6, max(0, 1 - math.floor(math.log10(se))))

@@ -12,11 +12,11 @@ from itertools import pairwise
 from statistics import median
 from typing import Any
 
-from modelops_calabaria.calibration.comparison import paired_target_difference
-from modelops_calabaria.calibration.record import CalibrationRecord, Candidate
-from modelops_calabaria.calibration.space import SearchSpace
-from modelops_calabaria.diagnostics.findings import FAIL, WARN, Finding
+from modelops_calabaria.outcome.comparison import paired_target_difference
+from modelops_calabaria.outcome.findings import FAIL, WARN, Finding
+from modelops_calabaria.outcome.record import CalibrationRecord, Candidate
 from modelops_calabaria.parameters.types import ParameterSpec
+from modelops_calabaria.search_space import SearchSpace
 
 __all__ = ["diagnose", "search_space"]
 

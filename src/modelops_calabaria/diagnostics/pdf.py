@@ -29,7 +29,7 @@ PAGE = (8.27, 11.69)
 LEFT, RIGHT, TOP, BOTTOM = 0.75, 0.75, 0.75, 0.8
 WIDTH = PAGE[0] - LEFT - RIGHT
 #: Width of an average character relative to the font size.
-_ASPECT = 0.56
+_ASPECT = 0.53
 
 INK, QUIET, LINE, ACCENT, SOFT = "#1f2933", "#616e7c", "#d9dee3", "#2f6fab", "#f5f7fa"
 _SEVERITY = {"PASS": "#1f7a4d", "WARN": "#a35a00", "FAIL": "#b42318"}

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from modelops_calabaria.calibration.record import CalibrationRecord
 from modelops_calabaria.diagnostics.blocks import Report
 from modelops_calabaria.diagnostics.content import describe_record, describe_table
 from modelops_calabaria.diagnostics.html import render_html
 from modelops_calabaria.diagnostics.pdf import render_pdf
 from modelops_calabaria.diagnostics.source import read_source
+from modelops_calabaria.outcome.record import CalibrationRecord
 from modelops_contracts.atomic import write_atomically
 from modelops_contracts.errors import InvalidInput
 
@@ -22,7 +22,7 @@ def write_report(
     source: str | Path,
     output: str | Path,
     *,
-    format: str = "pdf",
+    format: str = "pdf",  # noqa: A002
     threshold: float = 0.0,
 ) -> Path:
     """Write the report of ``source`` and return its path.
@@ -46,7 +46,7 @@ def write_record_report(
     record: CalibrationRecord,
     output: Path,
     *,
-    format: str,
+    format: str,  # noqa: A002
     threshold: float = 0.0,
 ) -> Path:
     """Write the report of a calibration that is at hand."""

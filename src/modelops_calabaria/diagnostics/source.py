@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from modelops_calabaria.calibration.record import CalibrationRecord
+from modelops_calabaria.outcome.record import CalibrationRecord
 from modelops_contracts.errors import InvalidInput, MissingFile
 
 if TYPE_CHECKING:
@@ -33,7 +33,7 @@ def _read_directory(path: Path) -> CalibrationRecord | pl.DataFrame:
         if (folder / "result.json").exists():
             return CalibrationRecord.load(folder)
     if (path / "trials.parquet").exists():
-        return read_source(path / "trials.parquet")  # type: ignore[no-any-return]
+        return read_source(path / "trials.parquet")
     raise InvalidInput(
         f"{path} holds no calibration result",
         hint="name a results directory with result.json, or a parquet or csv file",

@@ -7,9 +7,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from modelops_calabaria.calibration.record import CalibrationRecord
-from modelops_calabaria.calibration.space import Axis
 from modelops_calabaria.diagnostics.numbers import search_space
+from modelops_calabaria.outcome.record import CalibrationRecord
+from modelops_calabaria.search_space import Axis
 
 if TYPE_CHECKING:
     import numpy as np

@@ -8,7 +8,7 @@ from collections import deque
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, final
 
-from modelops_calabaria.calibration.space import SearchSpace
+from modelops_calabaria.search_space import SearchSpace
 from modelops_contracts.errors import Conflict, InvalidInput
 from modelops_contracts.frozen import decode_float, encode_float
 from modelops_contracts.types import TrialResult, TrialStatus, UniqueParameterSet

@@ -17,7 +17,7 @@ from statistics import median
 from typing import Any
 
 from modelops_calabaria.calibration.algorithms.base import SearchEngine
-from modelops_calabaria.calibration.space import SearchSpace
+from modelops_calabaria.search_space import SearchSpace
 from modelops_contracts.errors import InvalidInput
 
 __all__ = ["CmaesEngine"]

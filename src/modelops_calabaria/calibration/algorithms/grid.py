@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from modelops_calabaria.calibration.algorithms.base import SearchEngine
-from modelops_calabaria.calibration.space import SearchSpace
 from modelops_calabaria.sampling.grid import GridSampler
+from modelops_calabaria.search_space import SearchSpace
 
 __all__ = ["GridEngine"]
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from modelops_calabaria.calibration.algorithms.base import SearchEngine
 from modelops_calabaria.calibration.algorithms.designs import DesignRows
-from modelops_calabaria.calibration.space import SearchSpace
 from modelops_calabaria.sampling.random import RandomSampler
+from modelops_calabaria.search_space import SearchSpace
 
 __all__ = ["RandomEngine"]
 

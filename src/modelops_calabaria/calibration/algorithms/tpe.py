@@ -14,8 +14,8 @@ from typing import Any
 
 from modelops_calabaria.calibration.algorithms.base import SearchEngine, child_seed
 from modelops_calabaria.calibration.algorithms.designs import DesignRows
-from modelops_calabaria.calibration.space import SearchSpace
 from modelops_calabaria.sampling.sobol import SobolSampler
+from modelops_calabaria.search_space import SearchSpace
 
 __all__ = ["TpeEngine"]
 

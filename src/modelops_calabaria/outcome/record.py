@@ -10,7 +10,7 @@ from io import BytesIO
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
-from modelops_calabaria.diagnostics.findings import Finding, worst_severity
+from modelops_calabaria.outcome.findings import Finding, worst_severity
 from modelops_contracts.atomic import write_atomically
 from modelops_contracts.errors import InvalidInput, MissingFile
 from modelops_contracts.frozen import decode_float, encode_float

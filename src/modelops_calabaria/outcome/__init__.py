@@ -1,0 +1,1 @@
+"""What a calibration leaves behind: its record, its findings, comparisons of its candidates."""
