@@ -56,6 +56,34 @@ TREE: dict[str, Entry] = {
         "modelops.cli.bundle.init:init",
         "Make a folder a project. All or nothing; none of your files is changed.",
     ),
+    "mops bundle register-model": Entry(
+        "modelops.cli.bundle.register_model:register_model",
+        "Register the models of a file. Your code is read, not run.",
+    ),
+    "mops bundle register-target": Entry(
+        "modelops.cli.bundle.register_target:register_target",
+        "Register the targets of a file. Your code is read, not run.",
+    ),
+    "mops bundle unregister": Entry(
+        "modelops.cli.bundle.unregister:unregister",
+        "Take models or targets out of the registry; their files stay tracked.",
+    ),
+    "mops bundle refresh": Entry(
+        "modelops.cli.bundle.refresh:refresh",
+        "Make the registry follow the code: changes, renames, what is gone.",
+    ),
+    "mops bundle target-set": Entry(None, "Name sets of targets, with their weights."),
+    "mops bundle target-set list": Entry(
+        "modelops.cli.bundle.target_set.list:list_", "List the named sets of targets."
+    ),
+    "mops bundle target-set set": Entry(
+        "modelops.cli.bundle.target_set.set:set_",
+        "Make or replace a named set of targets; without --target it holds all of them.",
+    ),
+    "mops bundle target-set delete": Entry(
+        "modelops.cli.bundle.target_set.delete:delete",
+        "Delete a named set of targets; its targets stay registered.",
+    ),
     "mops jobs": Entry(None, "Submit jobs, and look after them."),
     "mops jobs list": Entry(
         "modelops.cli.mops.jobs.list:list_", "List the jobs of this project, newest first."

@@ -6,6 +6,7 @@ the environment that is built for the project. Nothing here imports user code at
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -52,9 +53,8 @@ class Chosen:
 
 def find_place(call: Call, *, cwd_import: bool = True) -> Place:
     """The project around the working directory, else (if allowed) the directory itself."""
-    from modelops_bundle.registry import load_registry
-
     from modelops_bundle.project import find_project
+    from modelops_bundle.registry import load_registry
 
     try:
         root = find_project(call.start).root
@@ -179,26 +179,17 @@ def check_outputs(description: ModelDescription, targets: Sequence[Chosen]) -> N
 @contextmanager
 def open_describer(call: Call, place: Place) -> Iterator[Describer]:
     """Something that describes models and targets of this place, as its environment requires."""
-    from modelops.engine.environments.select import plan_environment
+    from modelops import wiring
 
-    run = call.config.run
-    spec = plan_environment(place.root, kind=run.interpreter, python=run.python)
-    if spec.kind == "direct":
+    spec = wiring.prepare_environment(call.config, place.root, reporter=call.reporter())
+    if spec.kind == "direct" and spec.python == Path(sys.executable):
         yield InProcess(place.root)
         return
-    from modelops.engine.environments.venv import ensure_environment
-
-    from modelops.engine.service import open_engine
-
-    paths = call.config.paths
-    ready = ensure_environment(spec, cache_dir=paths.env_cache, reporter=call.reporter())
-    with open_engine(
+    with wiring.open_engine(
         root=place.root,
-        environment=ready,
-        executor="process_pool",
-        slots=1,
-        log_dir=paths.logs / "describe",
-        base_env=call.environment,
+        environment=spec,
+        workers=1,
+        log_dir=call.config.paths.logs / "describe",
     ) as engine:
         yield InEnvironment(engine)
 

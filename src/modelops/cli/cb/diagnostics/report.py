@@ -36,10 +36,10 @@ def render(answer: Report, screen: Screen) -> Iterator[str]:
 )
 @click.option(
     "--threshold",
-    type=float,
+    type=click.FloatRange(0.0, 1.0),
     default=0.0,
     show_default=True,
-    help="Loss below which a trial is marked as good.",
+    help="Leave parameters that are less identifiable than this (0 to 1) out of the pairs.",
 )
 def report(
     call: Call, source: str, output: Path | None, kind: str | None, threshold: float

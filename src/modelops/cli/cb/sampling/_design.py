@@ -71,6 +71,12 @@ SEED = click.option(
     show_default=True,
     help="Seed of the design; stored in the study.",
 )
+EXTEND = click.option(
+    "--extend",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    metavar="FILE",
+    help="Write the next parameter sets of this study, and only those.",
+)
 SCRAMBLE = click.option(
     "--scramble/--no-scramble", default=True, show_default=True, help="Scramble the sequence."
 )
@@ -108,7 +114,8 @@ def generate_study(
     check_outputs(description, targets)
     bounds = read_bounds(options["bounds"], description)
     fixed = read_fixed(options["fixed"], description)
-    study = build(description, options, make_design, n, bounds, fixed, targets, tags)
+    study = build(call, description, options, make_design, n, bounds, fixed)
+    study = with_targets(study, targets, options["target_set"], tags)
     digest = write_file(call, study, path)
     return Written(
         kind="study",
@@ -128,18 +135,17 @@ def generate_study(
 
 
 def build(
+    call: Call,
     description: ModelDescription,
     options: Options,
     make_design: Callable[[Any], Any],
     n: int | None,
     bounds: Mapping[str, tuple[Any, Any]],
     fixed: Mapping[str, Any],
-    targets: Sequence[Chosen],
-    tags: Mapping[str, str],
 ) -> SimulationStudy:
     from modelops_calabaria.sampling.study import build_study, space_from_description
 
-    study = build_study(
+    return build_study(
         description,
         make_design(space_from_description(description)),
         n=n,
@@ -148,14 +154,22 @@ def build(
         bounds=bounds or None,
         fixed=fixed or None,
         name=options["name"],
-        tags=tags or None,
+        warn=call.console.warn,
     )
+
+
+def with_targets(
+    study: SimulationStudy,
+    targets: Sequence[Chosen],
+    target_set: str | None,
+    tags: Mapping[str, str],
+) -> SimulationStudy:
+    """The study with its tags, scored on these targets with the weights they have now."""
+    study = replace(study, metadata={**study.metadata, "tags": dict(tags)})
     if not targets:
         return study
     study = study.with_targets(
-        [target.entrypoint for target in targets],
-        [target.id for target in targets],
-        options["target_set"],
+        [target.entrypoint for target in targets], [target.id for target in targets], target_set
     )
     weights = effective_weights(targets)
     return replace(study, metadata={**study.metadata, "target_weights": weights})

@@ -78,7 +78,8 @@ def open_backend(call: Call) -> LocalJobBackend:
     """The backend of the environment in force, for the project here."""
     from modelops import wiring
 
-    return wiring.open_backend(call.config, project_root=call.project_root)
+    backend: LocalJobBackend = wiring.open_backend(call.config, project_root=call.project_root)
+    return backend
 
 
 def find_job(backend: LocalJobBackend, selector: str) -> JobRecord:
