@@ -230,7 +230,7 @@ def _nearest_pairs(
     wanted_on = np.tile(obs_on, n_replicates)
     wanted = wanted_segment * width + np.searchsorted(axis, wanted_on)
     if not len(code):
-        return Pairs(np.zeros(0, np.int64), np.zeros(0, np.int64))
+        return Pairs(np.zeros(0, np.int64), np.zeros(0, np.int64), once=False)
     chosen, distance = _choose(code, keys, segment, wanted, wanted_segment, wanted_on, mode)
     limit = _limits(keys, segment, n_replicates * n_groups, mode, tolerance)
     # A hair of slack: half a step of 0.1 must admit the row half a step away.
@@ -240,7 +240,8 @@ def _nearest_pairs(
     first = np.searchsorted(code, code[chosen], side="left")
     count = np.searchsorted(code, code[chosen], side="right") - first
     start = np.repeat(first - np.concatenate([[0], np.cumsum(count)[:-1]]), count)
-    return Pairs(np.repeat(cells, count), rows[start + np.arange(int(count.sum()))])
+    matches = rows[start + np.arange(int(count.sum()))]
+    return Pairs(np.repeat(cells, count), matches, once=False)
 
 
 def _choose(

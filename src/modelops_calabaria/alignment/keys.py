@@ -25,6 +25,8 @@ def join_keys(
     """
     dtypes = dict.fromkeys([observed.dtype, *(series.dtype for series in simulated)])
     common = _common_type(name, observed.dtype, list(dtypes))
+    if len({series.dtype for series in simulated}) == 1:
+        simulated = [pl.concat(list(simulated), rechunk=True)]
     parts = [_convert(name, series, common, decimals) for series in simulated]
     stacked = pl.concat(parts) if parts else pl.Series(name, [], dtype=common)
     return _convert(name, observed, common, decimals), stacked

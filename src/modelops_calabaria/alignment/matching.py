@@ -48,6 +48,8 @@ class Pairs:
 
     cell: Ints
     row: Ints
+    #: Whether a simulated row can stand for one observed row at most.
+    once: bool = True
 
 
 def stack(frames: Sequence[pl.DataFrame], needed: Sequence[str]) -> Stacked:
@@ -195,13 +197,12 @@ def assemble(
     if duplicates == "error" and counts.max(initial=0) > 1:
         _refuse_repeats(observed, counts.reshape(r, n), on)
     source = _single_source(pairs, n * r, ordered=counts.max(initial=0) > 1)
-    tile = np.tile(np.arange(n), r)
-    columns = [observed.get_column(name).gather(tile) for name in on]
+    columns = [_repeated(observed.get_column(name), r) for name in on]
     if not single:
         numbers = np.repeat(np.arange(r, dtype=np.int32), n)
         columns.append(pl.Series(REPLICATE_COL, numbers))
     columns += [
-        as_number(observed.get_column(name)).gather(tile).alias(observed_name(name))
+        _repeated(as_number(observed.get_column(name)), r).alias(observed_name(name))
         for name in observed.columns
         if name not in on
     ]
@@ -224,7 +225,7 @@ def assemble(
         n_replicates=r,
         matched=tuple(int(count) for count in matched.sum(axis=1)),
         missing_keys=_missing_keys(observed, matched, on),
-        n_sim_unused=stacked.height - _count_distinct(pairs.row, stacked.height),
+        n_sim_unused=stacked.height - _count_used(pairs, stacked.height),
     )
     return AlignedData(
         data=data,
@@ -236,6 +237,10 @@ def assemble(
     )
 
 
+def _repeated(series: pl.Series, times: int) -> pl.Series:
+    return pl.concat([series] * times, rechunk=True)
+
+
 def as_number(series: pl.Series) -> pl.Series:
     """Numbers as Float64, everything else as it is."""
     return series.cast(pl.Float64) if series.dtype.is_numeric() else series
@@ -243,23 +248,32 @@ def as_number(series: pl.Series) -> pl.Series:
 
 def stack_values(name: str, parts: Sequence[pl.Series], *, as_float: bool = True) -> pl.Series:
     """One column of all replicates. Numbers become Float64; numbers and texts mixed are refused."""
-    if as_float:
-        parts = [as_number(part) for part in parts]
     dtypes = {part.dtype for part in parts}
     if len(dtypes) > 1 and all(dtype.is_numeric() for dtype in dtypes):
-        whole = all(dtype.is_integer() for dtype in dtypes)
-        return pl.concat([part.cast(pl.Int64 if whole else pl.Float64) for part in parts])
+        whole = not as_float and all(dtype.is_integer() for dtype in dtypes)
+        parts = [part.cast(pl.Int64 if whole else pl.Float64) for part in parts]
+    elif len(dtypes) > 1:
+        parts = _with_common_type(name, parts, dtypes - {pl.Null()})
+    stacked = pl.concat(parts, rechunk=True)
+    return as_number(stacked) if as_float else stacked
+
+
+def _with_common_type(
+    name: str, parts: Sequence[pl.Series], dtypes: set[pl.DataType]
+) -> list[pl.Series]:
+    """Parts of one type, all but those that hold nothing at all."""
+    if all(dtype.is_numeric() for dtype in dtypes):
+        return [part.cast(pl.Float64) for part in parts]
     if len(dtypes) > 1:
-        dtypes.discard(pl.Null())
-        if len(dtypes) > 1:
-            shown = " and ".join(sorted(str(dtype) for dtype in dtypes))
-            raise BadOutputError(f"column {name!r} is {shown} in different replicates")
-        parts = [part.cast(next(iter(dtypes))) for part in parts]
-    return pl.concat(parts)
+        shown = " and ".join(sorted(str(dtype) for dtype in dtypes))
+        raise BadOutputError(f"column {name!r} is {shown} in different replicates")
+    return [part.cast(next(iter(dtypes))) for part in parts]
 
 
-def _count_distinct(rows: Ints, height: int) -> int:
-    return int(np.count_nonzero(np.bincount(rows, minlength=height))) if height else 0
+def _count_used(pairs: Pairs, height: int) -> int:
+    if pairs.once:
+        return len(pairs.row)
+    return int(np.count_nonzero(np.bincount(pairs.row, minlength=height)))
 
 
 def _single_source(pairs: Pairs, size: int, *, ordered: bool) -> Ints:
@@ -289,6 +303,8 @@ def _place(
 def _gather(values: pl.Series, source: Ints) -> pl.Series:
     gaps = source < 0
     if not gaps.any():
+        if values.dtype == pl.Float64 and not values.null_count():
+            return pl.Series(values.to_numpy()[source])
         return values.gather(source)
     if not values.len():
         return pl.Series([None] * len(source), dtype=values.dtype)
