@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import CancelledError
 from typing import Any
 
 from modelops.engine.environments.supervised import SupervisedGuest
@@ -32,11 +33,16 @@ class SlotGuests:
     def evaluate(
         self, stop: threading.Event, work: EvaluationWork, done: Sequence[SimOutcome] = ()
     ) -> EvaluationOutcome:
-        """Simulate what neither ``work.stored`` nor ``done`` has, then score all replicates."""
+        """Simulate what neither ``work.stored`` nor ``done`` has, then score all replicates.
+
+        Raises CancelledError when it is stopped.
+        """
         guest = self._guest(stop)
         have = {outcome.request.sim_key: outcome for outcome in done}
         missing = [sim for sim in work.missing() if sim.sim_key not in have]
         outcomes = [*done, *(guest.run_batch(missing) if missing else ())]
+        if any(outcome.status == "cancelled" for outcome in outcomes):
+            raise CancelledError
         have.update((outcome.request.sim_key, outcome) for outcome in outcomes)
         tables = [work.stored.get(sim.sim_key) or _tables(have[sim.sim_key]) for sim in work.sims]
         errors = [

@@ -38,15 +38,19 @@ def write_members(
     code_digest: str,
     requests: Iterable[SimRequest],
     reused: Mapping[str, StoredSim],
+    *,
+    job: str = "",
 ) -> None:
     """Record what a job wants, in its order, and what of it was there already and from which job.
 
-    Replaces an earlier record. A simulation that is wanted twice is one row.
+    Replaces an earlier record. A simulation that is wanted twice is one row. What ``job`` itself
+    stored before it was interrupted counts as computed.
     """
     import polars as pl
 
+    others = {key: sim for key, sim in reused.items() if sim.job != job}
     unique = {request.sim_key: request for request in requests}
-    rows = [_member(code_digest, request, reused.get(key)) for key, request in unique.items()]
+    rows = [_member(code_digest, request, others.get(key)) for key, request in unique.items()]
     _write(job_dir / MEMBERS_FILE, pl.DataFrame(rows, schema=_member_schema()))
 
 

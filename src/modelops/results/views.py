@@ -40,9 +40,9 @@ def job_tables(
 ) -> dict[str, pl.DataFrame]:
     """``parameters``, one table per output, ``targets`` and ``failures``, or those of ``names``.
 
-    An output that is called like one of the other tables appears as ``output_<name>``. A job without
-    targets, or one where everything failed, has them empty. Raises InvalidInput for a name
-    that is none of the job's tables.
+    An output that is called like one of the other tables appears as ``output_<name>``. A job
+    without targets, or one where everything failed, has them empty. Raises InvalidInput for a
+    name that is none of the job's tables.
     """
     members = read_members(job_dir)
     outputs = {_table_name(output): output for output in job_outputs(store, members)}
@@ -98,10 +98,8 @@ def _output_table(store: ResultsStore, members: pl.DataFrame, output: str) -> pl
     import polars as pl
 
     ordered = members.with_row_index("__order")
-    first = ordered.group_by("param_id", maintain_order=True).agg(
-        pl.col("__order").min().alias("__set")
-    )
-    ordered = ordered.join(first, on="param_id").sort("__set", "replicate", "__order")
+    place_of_set = pl.col("__order").min().over("param_id").alias("__set")
+    ordered = ordered.with_columns(place_of_set).sort("__set", "replicate", "__order")
     frames = [store.frame(code, output, keys) for code, keys in _by_code(ordered).items()]
     rows = stack(frames).drop("param_id", "replicate", "seed")
     own = [column for column in rows.columns if column != "sim_key"]
@@ -222,16 +220,17 @@ def as_csv_columns(table: pl.DataFrame) -> pl.DataFrame:
     changes = [
         pl.Series(
             name,
-            [
-                None if value is None else json.dumps(value, default=str)
-                for value in table[name].to_list()
-            ],
+            [_as_json(value) for value in table[name].to_list()],
             pl.String,
         )
         for name, dtype in table.schema.items()
         if dtype.is_nested() or dtype in {pl.Binary, pl.Object}
     ]
     return table.with_columns(changes)
+
+
+def _as_json(value: object) -> str | None:
+    return None if value is None else json.dumps(value, default=str)
 
 
 def _file(folder: Path, name: str, kind: str) -> Path:

@@ -89,7 +89,11 @@ class OwnProcessGuest:
         return split_tables(header["tables"], content)
 
     def close(self) -> None:
-        """Nothing to end."""
+        """Forget the bundle's modules: the next engine may run other code under the same names."""
+        for name, module in list(sys.modules.items()):
+            file = getattr(module, "__file__", None)
+            if isinstance(file, str) and Path(file).is_relative_to(self._root):
+                del sys.modules[name]
 
     def _ask(
         self, failing: str, message: Mapping[str, Any], payload: bytes = b""
