@@ -94,13 +94,14 @@ def prepare_environment(
     from modelops.engine.environments.select import plan_environment
 
     kind = interpreter or config.run.interpreter
-    spec = plan_environment(root, kind=cast("Any", kind), python=config.run.python)
+    cache_dir = config.paths.env_cache
+    spec = plan_environment(root, kind=kind, python=config.run.python, cache_dir=cache_dir)
     if spec.ready:
         return spec
     from modelops.engine.environments.venv import ensure_environment
 
     return ensure_environment(
-        spec, cache_dir=config.paths.env_cache, reporter=reporter or NullReporter()
+        spec, cache_dir=cache_dir, reporter=reporter or NullReporter(), environ=read_environ()
     )
 
 

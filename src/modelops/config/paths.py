@@ -47,6 +47,11 @@ class Paths:
         return self.home / "cache" / "environments"
 
     @property
+    def runner_cache(self) -> Path:
+        """The guest that runs simulations, packed once per version."""
+        return self.home / "cache" / "runner"
+
+    @property
     def logs(self) -> Path:
         return self.home / "logs"
 
