@@ -8,7 +8,7 @@ from __future__ import annotations
 import warnings
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from modelops_calabaria.parameters.named import did_you_mean, refuse_unknown
 from modelops_calabaria.parameters.scalars import Scalar
@@ -26,6 +26,9 @@ from modelops_contracts.study import (
     ParameterSetEntry,
     SimulationStudy,
 )
+
+if TYPE_CHECKING:
+    from modelops_calabaria.base_model import BaseModel
 
 __all__ = ["build_study", "extend_study", "free_space", "space_from_description"]
 
@@ -125,14 +128,16 @@ def build_study(
 def extend_study(
     study: SimulationStudy,
     n: int,
-    description: ModelDescription,
+    model: ModelDescription | type[BaseModel],
     *,
     warn: Callable[[str], None] | None = None,
 ) -> SimulationStudy:
     """The next ``n`` rows of a study's design, alone; ``study.joined(new)`` is the whole.
 
-    Raises InvalidInput when the design cannot grow or the model's space is no longer the same.
+    ``model`` is its class or description. Raises InvalidInput when the design cannot grow or the
+    model's space is no longer the same.
     """
+    description = _described(model)
     design = study.metadata.get("design")
     if not isinstance(design, Mapping) or "kind" not in design:
         raise InvalidInput(
@@ -153,6 +158,14 @@ def extend_study(
     }
     entries = tuple(ParameterSetEntry(params=row, seed=seed) for row, seed in _distinct(rows, say))
     return replace(study, parameter_sets=entries, metadata=metadata)
+
+
+def _described(model: ModelDescription | type[BaseModel]) -> ModelDescription:
+    if isinstance(model, ModelDescription):
+        return model
+    from modelops_calabaria.describe import describe_model
+
+    return describe_model(model)
 
 
 # ---------------------------------------------------------------- checks
