@@ -150,7 +150,7 @@ def _joined(tables: Mapping[str, bytes]) -> pl.DataFrame:
         return pl.concat([_keys_as_text(frame) for frame in frames], how="diagonal_relaxed")
 
 
-_VALUES = ("observed", "q025", "q500", "q975", "inside")
+_VALUES = ("observed", "q025", "q500", "q975", "inside", "n_members")
 
 
 def _keys_as_text(frame: pl.DataFrame) -> pl.DataFrame:

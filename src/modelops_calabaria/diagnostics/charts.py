@@ -368,6 +368,8 @@ def _interval(axes: Axes, i: int, layers: Sequence[Layer]) -> None:
     n = len(layers)
     for j, (label, colour, rows) in enumerate(layers):
         line = rows.row(i, named=True)
+        if line["q500"] is None:  # no member of this ensemble has a value here
+            continue
         y = n - 1 - j
         axes.plot([line["q025"], line["q975"]], [y, y], color=colour, linewidth=4.5, alpha=0.45,
                   solid_capstyle="butt", label=f"{label}, 95 %", zorder=2)  # fmt: skip

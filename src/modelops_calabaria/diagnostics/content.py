@@ -138,10 +138,10 @@ def _headline(record: CalibrationRecord) -> Block:
             ),
             Tile(
                 "search value",
-                _rounded(best.search.objective, best.objective_se),
+                _rounded(best.search.objective, se),
                 f"trial {best.trial}",
             ),
-            Tile("optimism", _rounded(best.optimism, best.objective_se), "confirmed − search"),
+            Tile("optimism", _rounded(best.optimism, se), "confirmed − search"),
             *work,
         )
     )
@@ -389,7 +389,7 @@ def _of_target(frame: pl.DataFrame, target: str) -> pl.DataFrame:
 
 
 def _keys(rows: pl.DataFrame) -> list[str]:
-    values = {"target", "observed", "q025", "q500", "q975", "inside"}
+    values = {"target", "observed", "q025", "q500", "q975", "inside", "n_members"}
     return [c for c in rows.columns if c not in values]
 
 

@@ -1,0 +1,373 @@
+"""What a notebook calls: calibrate, run_study, evaluate, check. Everything runs in this process."""
+
+from __future__ import annotations
+
+import re
+import time
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from modelops_calabaria.base_model import BaseModel
+from modelops_calabaria.calibration.algorithms.registry import create_engine
+from modelops_calabaria.calibration.builders import Bounds, build_calibration
+from modelops_calabaria.calibration.journal import FileJournal, Journal, MemoryJournal
+from modelops_calabaria.calibration.local import InProcessProvider, LocalModel
+from modelops_calabaria.calibration.loop import run_calibration
+from modelops_calabaria.calibration.plan import fingerprint, plan_calibration
+from modelops_calabaria.calibration.result import CalibrationResult
+from modelops_calabaria.calibration.seeds import search_seeds
+from modelops_calabaria.calibration.studies import StudyResult, complete, run_rows, study_rows
+from modelops_calabaria.describe import describe_model, describe_target
+from modelops_calabaria.diagnostics.numbers import diagnose
+from modelops_calabaria.outcome.findings import FAIL, WARN, Finding
+from modelops_calabaria.sampling.study import extend_study
+from modelops_calabaria.targets import resolve_targets
+from modelops_contracts.digests import canonical_json, digest_bytes
+from modelops_contracts.errors import InvalidInput, InvalidType, ModelOpsError
+from modelops_contracts.models import ModelDescription, TargetDescription
+from modelops_contracts.ports import NullReporter, Reporter
+from modelops_contracts.types import Evaluation
+
+__all__ = [
+    "CalibrationResult",
+    "StudyResult",
+    "calibrate",
+    "check",
+    "diagnose",
+    "evaluate",
+    "extend_study",
+    "run_study",
+]
+
+ModelLike = type[BaseModel] | BaseModel | str
+Described = tuple[Any, TargetDescription]
+
+
+def calibrate(
+    model: ModelLike,
+    targets: object,
+    *,
+    parameters: Mapping[str, Bounds] | Sequence[str] | None = None,
+    fixed: Mapping[str, float] | None = None,
+    scenario: str = "baseline",
+    config: Mapping[str, Any] | None = None,
+    engine: str = "tpe",
+    n_trials: int = 100,
+    batch_size: int = 4,
+    n_replicates: int = 3,
+    seed: int = 0,
+    crn: str = "none",
+    replicates: str | None = None,
+    weights: Mapping[str, float] | None = None,
+    rescore: Mapping[str, int] | None = None,
+    stop: Mapping[str, Any] | None = None,
+    journal: str | Path | None = None,
+    service: object = None,
+    progress: Reporter | None = None,
+) -> CalibrationResult:
+    """Find parameters that fit the targets, and confirm the value of the best.
+
+    ``parameters`` maps names to (lower, upper[, transform]), or lists names to be searched in their
+    declared bounds; None searches all that are not fixed. ``weights`` are by target name. ``stop``
+    holds max_iterations, max_loss, patience, min_delta, max_seconds. With ``journal``, a directory,
+    finished evaluations are kept there, a second call continues, and the result is saved beside.
+    Raises CalibrationFailed when there is no result, InvalidInput for what does not fit.
+    """
+    _refuse_service(service)
+    instance = _instance_of(model)
+    description = describe_model(instance)
+    described = _describe_targets(targets)
+    criteria = dict(stop or {})
+    spec = build_calibration(
+        description,
+        [(target.name, target) for _, target in described],
+        parameters=_bounds(description, parameters, fixed or {}),
+        fixed=fixed,
+        scenario=scenario,
+        max_trials=n_trials,
+        batch_size=batch_size,
+        n_replicates=n_replicates,
+        sampler=engine,
+        seed=seed,
+        weights=weights,
+        config=config,
+        max_iterations=criteria.pop("max_iterations", 1_000_000),
+        convergence_criteria=criteria,
+        extra=_given(crn=crn, replicates=replicates, rescore=dict(rescore) if rescore else None),
+        created_by="modelops_calabaria.calibrate",
+    )
+    plan = plan_calibration(spec, description, [target for _, target in described])
+    provider = InProcessProvider(
+        LocalModel(instance, scenario, config),
+        [target for target, _ in described],
+        weights={target.name: plan.weights[target.entrypoint] for _, target in described},
+        **plan.policy,
+    )
+    folder = None if journal is None else Path(journal)
+    result = run_calibration(
+        plan,
+        create_engine(plan),
+        provider,
+        _open_journal(folder),
+        reporter=progress or NullReporter(),
+        clock=time.monotonic,
+        should_stop=lambda: False,
+        fingerprint=fingerprint(
+            plan,
+            code=description.model_digest,
+            data={about.entrypoint: _target_digest(target) for target, about in described},
+        ),
+    )
+    if folder is not None:
+        result.save(folder, reports=False)
+    return result
+
+
+def run_study(
+    model: ModelLike,
+    design: object,
+    *,
+    scenario: str | Sequence[str] = "baseline",
+    n_replicates: int = 1,
+    targets: object = (),
+    outputs: Sequence[str] | None = None,
+    config: Mapping[str, Any] | None = None,
+    fixed: Mapping[str, float] | None = None,
+    crn: str = "none",
+    base_seed: int = 42,
+    service: object = None,
+    progress: Reporter | None = None,
+) -> StudyResult:
+    """Simulate a design; see :class:`StudyResult` for the tables.
+
+    ``design`` is a list of mappings, a frame, a sampler, a pair (sampler, n) or a SimulationStudy.
+    A simulation that fails becomes a row of ``failures``. Raises InvalidInput for what the model
+    does not have.
+    """
+    _refuse_service(service)
+    instance = _instance_of(model)
+    scenarios = (scenario,) if isinstance(scenario, str) else tuple(scenario)
+    for name in scenarios:
+        instance.get_scenario(name)
+    unknown = [name for name in outputs or () if name not in instance.list_outputs()]
+    if unknown:
+        raise InvalidInput(
+            f"{type(instance).__name__} has no output {', '.join(unknown)}",
+            hint=f"outputs: {', '.join(instance.list_outputs())}",
+        )
+    rows = study_rows(
+        instance,
+        design,
+        n_replicates=n_replicates,
+        fixed=fixed or {},
+        crn=crn,
+        base_seed=base_seed,
+    )
+    return run_rows(
+        instance,
+        rows,
+        scenarios=scenarios,
+        targets=[target for target, _ in _describe_targets(targets)] if targets else [],
+        outputs=outputs,
+        config=config,
+        reporter=progress or NullReporter(),
+    )
+
+
+def evaluate(
+    model: ModelLike,
+    targets: object,
+    params: Mapping[str, Any],
+    *,
+    n_replicates: int = 1,
+    seed: int = 0,
+    scenario: str = "baseline",
+    config: Mapping[str, Any] | None = None,
+    replicates: str = "logmeanexp",
+    weights: Mapping[str, float] | None = None,
+) -> Evaluation:
+    """Score one parameter set with ``n_replicates`` simulations. Failures are data in the result."""
+    if n_replicates < 1:
+        raise InvalidInput(f"n_replicates must be at least 1, not {n_replicates}")
+    instance = _instance_of(model)
+    instance.get_scenario(scenario)
+    provider = InProcessProvider(
+        LocalModel(instance, scenario, config),
+        [target for target, _ in _describe_targets(targets)],
+        weights=weights,
+        replicates=replicates,
+    )
+    complete_set = complete(instance, params, {})
+    seeds = search_seeds(complete_set.param_id, base_seed=seed, n=n_replicates, crn="none")
+    return provider.evaluate(complete_set, seeds)
+
+
+def check(
+    model: ModelLike,
+    targets: object,
+    *,
+    scenario: str = "baseline",
+    config: Mapping[str, Any] | None = None,
+    fixed: Mapping[str, float] | None = None,
+) -> list[Finding]:
+    """Run the real thing once, with two replicates, and say what is wrong; [] when nothing is.
+
+    Parameters are fixed values, else defaults, else the middle of their bounds.
+    """
+    instance = _instance_of(model)
+    middle = {**_middle(instance), **(fixed or {})}
+    try:
+        first = evaluate(
+            instance, targets, middle, n_replicates=2, scenario=scenario, config=config
+        )
+        second = evaluate(
+            instance, targets, middle, n_replicates=2, scenario=scenario, config=config
+        )
+    except ModelOpsError as error:
+        return [Finding("CHECK_FAILED", FAIL, str(error), "set-up", action=error.hint or "")]
+    return [*_check_findings(first), *_reproducibility(instance, first, second)]
+
+
+def _check_findings(evaluation: Evaluation) -> list[Finding]:
+    if evaluation.reason is None:
+        return []
+    seed = evaluation.seeds[evaluation.failures[0].index] if evaluation.failures else None
+    what = evaluation.failures[0].error if evaluation.failures else None
+    text = f"{what.error_type}: {what.message}" if what else "no finite objective at this point"
+    answers = {"ZERO_LIKELIHOOD", "INFEASIBLE"}
+    return [
+        Finding(
+            evaluation.reason,
+            WARN if evaluation.reason in answers else FAIL,
+            text,
+            "simulation",
+            action="" if seed is None else f"reproduce it with seed {seed}",
+        )
+    ]
+
+
+def _reproducibility(model: BaseModel, first: Evaluation, second: Evaluation) -> list[Finding]:
+    if first.objective != second.objective:
+        return [
+            Finding(
+                "NOT_REPRODUCIBLE",
+                FAIL,
+                f"the same seeds gave {first.objective:.9g} and then {second.objective:.9g}",
+                "model",
+                action="use only the seed that run_sim is given as a source of randomness",
+            )
+        ]
+    apart = {value for score in first.scores for value in score.per_replicate[:1]}
+    again = {value for score in first.scores for value in score.per_replicate[1:]}
+    if type(model).DETERMINISTIC and apart != again:
+        return [
+            Finding(
+                "NOT_REPRODUCIBLE",
+                FAIL,
+                "the model declares itself deterministic, but two seeds gave different results",
+                "model",
+                action="remove DETERMINISTIC from the model, or its randomness",
+            )
+        ]
+    return []
+
+
+# ---------------------------------------------------------------- arguments
+
+
+def _refuse_service(service: object) -> None:
+    if service is not None:
+        raise InvalidInput(
+            "service: only None is supported here, which runs in this process",
+            hint="use mops jobs submit to run on several cores",
+        )
+
+
+def _instance_of(model: ModelLike) -> BaseModel:
+    if isinstance(model, str):
+        from modelops_calabaria.wire_loader import load_symbol
+
+        return _instance_of(load_symbol(model))
+    if isinstance(model, BaseModel):
+        return model
+    if isinstance(model, type) and issubclass(model, BaseModel):
+        describe_model(model)  # says what is missing in words
+        return model()
+    raise InvalidType(f"a model is a BaseModel class, instance or 'module:Class', not {model!r}")
+
+
+def _describe_targets(targets: object) -> list[Described]:
+    """(target, description) pairs; objects without an address get one that nothing imports."""
+    items = _as_items(targets)
+    if not items:
+        raise InvalidInput("at least one target is needed")
+    described: list[Described] = []
+    for item in items:
+        for target in resolve_targets([item]):
+            reference = item if isinstance(item, str) else f"in_memory:{_identifier(target)}"
+            described.append((target, describe_target(target, reference)))
+    return described
+
+
+def _as_items(targets: object) -> list[object]:
+    if isinstance(targets, list | tuple):
+        return list(targets)
+    return [targets]
+
+
+def _identifier(target: Any) -> str:
+    text = re.sub(r"\W", "_", str(getattr(target, "name", "target")))
+    return text if text.isidentifier() else f"t_{text}"
+
+
+def _bounds(
+    description: ModelDescription,
+    parameters: Mapping[str, Bounds] | Sequence[str] | None,
+    fixed: Mapping[str, float],
+) -> dict[str, Bounds]:
+    if isinstance(parameters, Mapping):
+        return dict(parameters)
+    if isinstance(parameters, str):
+        raise InvalidInput(f"parameters must be a mapping or a list of names, not {parameters!r}")
+    names = parameters or [n for n in description.parameter_names if n not in fixed]
+    declared = {name: description.parameter(name) for name in names}
+    unknown = [name for name, spec in declared.items() if spec is None]
+    if unknown:
+        raise InvalidInput(
+            f"the model has no parameter {', '.join(unknown)}",
+            hint=f"parameters: {', '.join(description.parameter_names)}",
+        )
+    return {n: (spec["lower"], spec["upper"]) for n, spec in declared.items() if spec is not None}
+
+
+def _given(**settings: Any) -> dict[str, Any]:
+    return {key: value for key, value in settings.items() if value is not None}
+
+
+def _middle(model: BaseModel) -> dict[str, Any]:
+    return {
+        spec.name: spec.default
+        if spec.default is not None
+        else spec.normalise(
+            (spec.lower + spec.upper) // 2 if spec.kind == "int" else (spec.lower + spec.upper) / 2
+        )
+        for spec in model.space
+    }
+
+
+def _open_journal(folder: Path | None) -> Journal:
+    return MemoryJournal() if folder is None else FileJournal(folder / "journal.jsonl")
+
+
+def _target_digest(target: Any) -> str:
+    """Over the observed data and how they are scored, as far as a value shows it."""
+    data = getattr(target, "data", None)
+    rows = data.write_csv() if hasattr(data, "write_csv") else repr(data)
+    fields = {
+        "name": str(getattr(target, "name", "")),
+        "data": rows,
+        "evaluator": str(getattr(getattr(target, "evaluator", None), "name", "")),
+        "coverage": str(getattr(target, "coverage", "")),
+    }
+    return digest_bytes(canonical_json(fields))

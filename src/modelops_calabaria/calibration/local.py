@@ -1,0 +1,163 @@
+"""Simulating and scoring in this process: what notebooks and tests calibrate with."""
+
+from __future__ import annotations
+
+import traceback
+from collections import OrderedDict, deque
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from types import TracebackType
+from typing import TYPE_CHECKING, Any
+
+from modelops_calabaria.base_model import BaseModel, run_model
+from modelops_calabaria.calibration.desk import Ticket
+from modelops_calabaria.tables import frame_to_ipc
+from modelops_contracts.types import ErrorInfo, Evaluation, UniqueParameterSet
+
+if TYPE_CHECKING:
+    import polars as pl
+
+__all__ = ["Failure", "InProcessProvider", "LocalModel"]
+
+Tables = Mapping[str, "pl.DataFrame"]
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """What the author's code raised."""
+
+    error: ErrorInfo
+    traceback: str
+
+    def to_json(self) -> dict[str, Any]:
+        """As the evaluation takes it."""
+        return {
+            "error_type": self.error.error_type,
+            "message": self.error.message,
+            "traceback": self.traceback,
+        }
+
+
+class _AuthorsCode:
+    """A block in which any exception is the author's and becomes data. KeyboardInterrupt and the
+    like pass."""
+
+    def __init__(self) -> None:
+        self.failure: Failure | None = None
+
+    def __enter__(self) -> _AuthorsCode:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, _: TracebackType | None
+    ) -> bool:
+        if not isinstance(error, Exception):
+            return False
+        text = "".join(traceback.format_exception(error))
+        self.failure = Failure(ErrorInfo(type(error).__name__, str(error)), text)
+        return True
+
+
+class LocalModel:
+    """A model, a scenario and a configuration; runs one seed at a time and remembers recent ones."""
+
+    def __init__(
+        self,
+        model: BaseModel,
+        scenario: str,
+        config: Mapping[str, Any] | None = None,
+        *,
+        remember: int = 4096,
+    ) -> None:
+        self.model, self.scenario = model, scenario
+        self._config = dict(config) if config else None
+        self._remember = remember
+        self._known: OrderedDict[tuple[str, int], Tables | Failure] = OrderedDict()
+
+    def run(
+        self, params: UniqueParameterSet, seed: int, outputs: Sequence[str] | None = None
+    ) -> Tables | Failure:
+        """Tables of one simulation, or what the author's code raised."""
+        key = (params.param_id, seed)
+        if key not in self._known:
+            self._known[key] = self._simulate(params, seed, outputs)
+            if len(self._known) > self._remember:
+                self._known.popitem(last=False)
+        return self._known[key]
+
+    def _simulate(
+        self, params: UniqueParameterSet, seed: int, outputs: Sequence[str] | None
+    ) -> Tables | Failure:
+        tables: Tables = {}
+        with _AuthorsCode() as block:
+            tables = run_model(
+                self.model,
+                params.params,
+                seed,
+                scenarios=(self.scenario,),
+                config=self._config,
+                outputs=outputs,
+            ).tables
+        return block.failure or tables
+
+
+class InProcessProvider:
+    """Evaluates tickets one after the other when their outcome is asked for."""
+
+    def __init__(
+        self,
+        local: LocalModel,
+        targets: Sequence[Any],
+        *,
+        weights: Mapping[str, float] | None = None,
+        replicates: str = "logmeanexp",
+        failed_replicates: str = "fail",
+    ) -> None:
+        """``weights`` are by target name."""
+        self._local, self._targets = local, list(targets)
+        self._weights = dict(weights or {})
+        self._policy = {"replicates": replicates, "failed_replicates": failed_replicates}
+        self._waiting: deque[Ticket] = deque()
+
+    def start(self, ticket: Ticket) -> None:
+        self._waiting.append(ticket)
+
+    def next_outcome(self) -> tuple[Ticket, Evaluation]:
+        ticket = self._waiting.popleft()
+        return ticket, self.evaluate(ticket.params, ticket.seeds)
+
+    def cancel_all(self) -> None:
+        self._waiting.clear()
+
+    def evaluate(self, params: UniqueParameterSet, seeds: Sequence[int]) -> Evaluation:
+        """Simulate with every seed and score all targets."""
+        from modelops_calabaria.evaluation.joint import evaluate_joint
+
+        runs = [self._local.run(params, seed) for seed in seeds]
+        return evaluate_joint(
+            self._targets,
+            [None if isinstance(run, Failure) else run for run in runs],
+            param_id=params.param_id,
+            params=params.params,
+            seeds=seeds,
+            weights=self._weights,
+            errors=[run.to_json() if isinstance(run, Failure) else None for run in runs],
+            **self._policy,
+        )
+
+    def predict(
+        self,
+        label: str,
+        draws: Sequence[tuple[UniqueParameterSet, tuple[int, ...]]],
+        *,
+        seed: int,
+    ) -> Mapping[str, bytes]:
+        """Predictive ranges per target name; simulations that failed are left out."""
+        from modelops_calabaria.evaluation.predictive import predictive_ensemble
+
+        runs = [(p, self._local.run(p, s)) for p, seeds in draws for s in seeds]
+        members = [(p.params, run) for p, run in runs if not isinstance(run, Failure)]
+        return {
+            target.name: frame_to_ipc(predictive_ensemble(target, members, seed=seed))
+            for target in self._targets
+        }

@@ -1,0 +1,272 @@
+"""Running a study in this process: parameter sets times replicates, with tables to look at."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from modelops_calabaria.base_model import BaseModel
+from modelops_calabaria.calibration.local import Failure, InProcessProvider, LocalModel
+from modelops_calabaria.sampling.base import SamplingStrategy
+from modelops_contracts.digests import common_study_seed, study_seed
+from modelops_contracts.errors import InvalidInput
+from modelops_contracts.ports import Reporter
+from modelops_contracts.study import SimulationStudy
+from modelops_contracts.types import Evaluation, UniqueParameterSet
+
+if TYPE_CHECKING:
+    import polars as pl
+
+__all__ = ["StudyResult", "StudyRow", "run_rows", "study_rows"]
+
+
+@dataclass(frozen=True, slots=True)
+class StudyRow:
+    """One parameter set with the seeds of its replicates."""
+
+    params: UniqueParameterSet
+    seeds: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class StudyResult:
+    """Tables of a study. ``outputs`` maps an output to its frame (param_id, scenario, replicate,
+    seed, then the model's columns); ``evaluations`` has a row per parameter set and scenario;
+    ``failures`` one per failed simulation; ``parameters`` one per parameter set."""
+
+    parameters: pl.DataFrame
+    outputs: Mapping[str, pl.DataFrame]
+    evaluations: pl.DataFrame
+    failures: pl.DataFrame
+
+    def differences(self, to: str = "baseline") -> dict[str, pl.DataFrame]:
+        """Per output, every scenario minus the scenario ``to``, replicate by replicate.
+
+        Rows are paired by param_id, replicate and all columns that are no floating-point numbers;
+        the floating-point columns are subtracted. Raises InvalidInput when ``to`` was not run.
+        """
+        return {name: _difference(frame, to, name) for name, frame in self.outputs.items()}
+
+
+@dataclass(slots=True)
+class _Collected:
+    outputs: dict[str, list[pl.DataFrame]] = field(default_factory=dict)
+    evaluations: list[dict[str, Any]] = field(default_factory=list)
+    failures: list[dict[str, Any]] = field(default_factory=list)
+
+
+def study_rows(
+    model: BaseModel,
+    design: object,
+    *,
+    n_replicates: int,
+    fixed: Mapping[str, Any],
+    crn: str,
+    base_seed: int,
+) -> list[StudyRow]:
+    """The rows a design asks for, complete, normalised and each one once.
+
+    ``design`` is a list of mappings, a frame, a sampler whose size follows from itself, a pair
+    (sampler, n), or a SimulationStudy, whose own seeds and number of replicates then hold.
+    """
+    if crn not in {"none", "per-replicate-index"}:
+        raise InvalidInput(f"crn must be none or per-replicate-index, not {crn!r}")
+    if n_replicates < 1:
+        raise InvalidInput(f"n_replicates must be at least 1, not {n_replicates}")
+    if isinstance(design, SimulationStudy):
+        return _rows_of_study(model, design, fixed)
+    rows: dict[str, StudyRow] = {}
+    for values in _mappings(design):
+        params = complete(model, values, fixed)
+        seeds = tuple(
+            study_seed(params.param_id, i) if crn == "none" else common_study_seed(base_seed, i)
+            for i in range(n_replicates)
+        )
+        rows.setdefault(params.param_id, StudyRow(params, seeds))
+    if not rows:
+        raise InvalidInput("the design has no rows")
+    return list(rows.values())
+
+
+def complete(
+    model: BaseModel, values: Mapping[str, Any], fixed: Mapping[str, Any]
+) -> UniqueParameterSet:
+    """All parameters of a model, checked: given, else fixed, else default."""
+    from modelops_calabaria.parameters.types import ParameterSet
+
+    both = sorted(set(values) & set(fixed))
+    if both:
+        raise InvalidInput(f"{', '.join(both)}: both in the design and fixed", hint="choose one")
+    checked = ParameterSet(model.space, {**model.space.default_values(), **fixed, **values})
+    return UniqueParameterSet.from_dict(checked.to_dict())
+
+
+def _rows_of_study(
+    model: BaseModel, study: SimulationStudy, fixed: Mapping[str, Any]
+) -> list[StudyRow]:
+    rows = []
+    for entry in study.parameter_sets:
+        params = complete(model, entry.params, fixed)
+        rows.append(StudyRow(params, study.seeds_of(entry, params.param_id)))
+    return rows
+
+
+def _mappings(design: object) -> Iterable[Mapping[str, Any]]:
+    if isinstance(design, tuple) and len(design) == 2 and isinstance(design[0], SamplingStrategy):
+        return design[0].sample(design[1])
+    if isinstance(design, SamplingStrategy):
+        return _whole_design(design)
+    if hasattr(design, "to_dicts"):
+        return list(design.to_dicts())
+    if hasattr(design, "to_dict") and hasattr(design, "columns"):
+        return list(design.to_dict("records"))
+    if isinstance(design, Sequence) and all(isinstance(row, Mapping) for row in design):
+        return list(design)
+    raise InvalidInput(
+        f"a design is a list of mappings, a frame, a sampler or a study, not {type(design).__name__}"
+    )
+
+
+def _whole_design(design: SamplingStrategy) -> Iterable[Mapping[str, Any]]:
+    size = getattr(design, "grid_size", None)
+    if size is None:
+        raise InvalidInput(
+            f"{type(design).__name__} has no size of its own",
+            hint="give design.sample(n), or the pair (design, n)",
+        )
+    return design.sample(size())
+
+
+# ---------------------------------------------------------------- running
+
+
+def run_rows(
+    model: BaseModel,
+    rows: Sequence[StudyRow],
+    *,
+    scenarios: Sequence[str],
+    targets: Sequence[Any],
+    outputs: Sequence[str] | None,
+    config: Mapping[str, Any] | None,
+    reporter: Reporter,
+) -> StudyResult:
+    """Simulate every row in every scenario, one after the other."""
+    kept = _Collected()
+    reporter.start("study", len(rows) * len(scenarios))
+    for scenario in scenarios:
+        # Remembers one parameter set's replicates, which its evaluation reads again.
+        local = LocalModel(model, scenario, config, remember=max(len(r.seeds) for r in rows))
+        scorer = InProcessProvider(local, targets) if targets else None
+        for row in rows:
+            n_failed = _run_row(local, scorer, row, outputs, kept)
+            reporter.advance(1, failed=1 if n_failed else 0)
+    reporter.finish()
+    return _study_result(rows, kept)
+
+
+def _run_row(
+    local: LocalModel,
+    scorer: InProcessProvider | None,
+    row: StudyRow,
+    outputs: Sequence[str] | None,
+    kept: _Collected,
+) -> int:
+    n_failed = 0
+    for replicate, seed in enumerate(row.seeds):
+        run = local.run(row.params, seed, outputs if scorer is None else None)
+        if isinstance(run, Failure):
+            n_failed += 1
+            kept.failures.append(_failure(local.scenario, row, replicate, run))
+            continue
+        for name, table in run.items():
+            if outputs is None or name in outputs:
+                labelled = _labelled(table, local.scenario, row, replicate)
+                kept.outputs.setdefault(name, []).append(labelled)
+    if scorer is not None:
+        evaluation = scorer.evaluate(row.params, row.seeds)
+        kept.evaluations.append(_evaluation(local.scenario, evaluation))
+    return n_failed
+
+
+def _labelled(table: pl.DataFrame, scenario: str, row: StudyRow, replicate: int) -> pl.DataFrame:
+    import polars as pl
+
+    return table.select(
+        pl.lit(row.params.param_id).alias("param_id"),
+        pl.lit(scenario).alias("scenario"),
+        pl.lit(replicate, dtype=pl.Int64).alias("replicate"),
+        pl.col("seed"),
+        pl.exclude("seed"),
+    )
+
+
+def _failure(scenario: str, row: StudyRow, replicate: int, failure: Failure) -> dict[str, Any]:
+    return {
+        "param_id": row.params.param_id,
+        "scenario": scenario,
+        "replicate": replicate,
+        "seed": row.seeds[replicate],
+        **failure.to_json(),
+    }
+
+
+def _evaluation(scenario: str, evaluation: Evaluation) -> dict[str, Any]:
+    return {
+        "param_id": evaluation.param_id,
+        "scenario": scenario,
+        "objective": evaluation.objective,
+        "objective_se": evaluation.objective_se,
+        "ess": evaluation.ess,
+        "n_replicates": len(evaluation.seeds),
+        "reason": evaluation.reason,
+        **{f"target_{score.target}": score.value for score in evaluation.scores},
+    }
+
+
+def _study_result(rows: Sequence[StudyRow], kept: _Collected) -> StudyResult:
+    import polars as pl
+
+    labels = {"param_id": pl.String, "scenario": pl.String}
+    failure = {
+        **labels,
+        "replicate": pl.Int64,
+        "seed": pl.UInt64,
+        "error_type": pl.String,
+        "message": pl.String,
+        "traceback": pl.String,
+    }
+    return StudyResult(
+        parameters=pl.DataFrame([_parameter_row(row) for row in rows], infer_schema_length=None),
+        outputs={
+            name: pl.concat(tables, how="diagonal_relaxed") for name, tables in kept.outputs.items()
+        },
+        evaluations=pl.DataFrame(kept.evaluations, infer_schema_length=None)
+        if kept.evaluations
+        else pl.DataFrame(schema={**labels, "objective": pl.Float64}),
+        failures=pl.DataFrame(kept.failures, schema=failure),
+    )
+
+
+def _parameter_row(row: StudyRow) -> dict[str, Any]:
+    named = {f"param_{name}": value for name, value in row.params.params.items()}
+    return {"param_id": row.params.param_id, **named}
+
+
+def _difference(frame: pl.DataFrame, to: str, name: str) -> pl.DataFrame:
+    import polars as pl
+
+    known = frame["scenario"].unique(maintain_order=True).to_list()
+    if to not in known:
+        raise InvalidInput(
+            f"scenario {to!r} was not run; output {name} has {', '.join(known)}",
+            hint="name a scenario of this study",
+        )
+    values = [c for c, dtype in frame.schema.items() if dtype.is_float()]
+    keys = [c for c in frame.columns if c not in {*values, "scenario"}]
+    reference = frame.filter(pl.col("scenario") == to).drop("scenario")
+    others = frame.filter(pl.col("scenario") != to)
+    joined = others.join(reference, on=keys, how="inner", suffix="__to", maintain_order="left")
+    return joined.select(
+        "scenario", *keys, *((pl.col(c) - pl.col(f"{c}__to")).alias(c) for c in values)
+    )
