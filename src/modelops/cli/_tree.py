@@ -23,34 +23,6 @@ CONSOLES: dict[str, str] = {"mops": "mops", "cb": "cb", "modelops-bundle": "mops
 
 TREE: dict[str, Entry] = {
     "mops": Entry(None, "Run studies and calibrations, and look at what came out."),
-    "mops version": Entry(
-        "modelops.cli.mops.version:version", "Say which version this is, and where it runs."
-    ),
-    "mops doctor": Entry(
-        "modelops.cli.mops.doctor:doctor",
-        "Check the installation, the configuration and this machine.",
-    ),
-    "mops completion": Entry(
-        "modelops.cli.mops.completion:completion", "Print the completion script of a shell."
-    ),
-    "mops config": Entry(None, "Look at the settings in force."),
-    "mops config show": Entry(
-        "modelops.cli.mops.config.show:show",
-        "Show the settings in force, and where they come from.",
-    ),
-    "mops config path": Entry(
-        "modelops.cli.mops.config.path:path",
-        "List the files that settings are read from, strongest first.",
-    ),
-    "mops env": Entry(None, "Look at the environments jobs can run in."),
-    "mops env list": Entry(
-        "modelops.cli.mops.env.list:list_",
-        "List the environments that are known here; the current one is marked.",
-    ),
-    "mops env show": Entry(
-        "modelops.cli.mops.env.show:show",
-        "Show an environment as it is used: where bundles and results are kept.",
-    ),
     "mops bundle": Entry(None, "Say what belongs to the project, and pack it for others."),
     "mops bundle init": Entry(
         "modelops.cli.bundle.init:init",
@@ -85,6 +57,10 @@ TREE: dict[str, Entry] = {
         "Delete a named set of targets; its targets stay registered.",
     ),
     "mops jobs": Entry(None, "Submit jobs, and look after them."),
+    "mops jobs submit": Entry(
+        "modelops.cli.mops.jobs.submit:submit",
+        "Submit a study or a calibration as a job that runs in the background.",
+    ),
     "mops jobs list": Entry(
         "modelops.cli.mops.jobs.list:list_", "List the jobs of this project, newest first."
     ),
@@ -98,6 +74,48 @@ TREE: dict[str, Entry] = {
     ),
     "mops jobs cancel": Entry(
         "modelops.cli.mops.jobs.cancel:cancel", "Stop jobs; what they have finished stays."
+    ),
+    "mops jobs resume": Entry(
+        "modelops.cli.mops.jobs.resume:resume",
+        "Go on with a job that was cancelled, failed or lost; only what is missing runs.",
+    ),
+    "mops results": Entry(None, "Look at what came out."),
+    "mops results list": Entry(
+        "modelops.cli.mops.results.list:list_",
+        "List what the jobs of this project have produced, newest first.",
+    ),
+    "mops results show": Entry("modelops.cli.mops.results.show:show", "Show what a job has found."),
+    "mops results export": Entry(
+        "modelops.cli.mops.results.export:export",
+        "Write the tables of a job: parameters, each output, targets, failures.",
+    ),
+    "mops config": Entry(None, "Look at the settings in force."),
+    "mops config show": Entry(
+        "modelops.cli.mops.config.show:show",
+        "Show the settings in force, and where they come from.",
+    ),
+    "mops config path": Entry(
+        "modelops.cli.mops.config.path:path",
+        "List the files that settings are read from, strongest first.",
+    ),
+    "mops env": Entry(None, "Look at the environments jobs can run in."),
+    "mops env list": Entry(
+        "modelops.cli.mops.env.list:list_",
+        "List the environments that are known here; the current one is marked.",
+    ),
+    "mops env show": Entry(
+        "modelops.cli.mops.env.show:show",
+        "Show an environment as it is used: where bundles and results are kept.",
+    ),
+    "mops version": Entry(
+        "modelops.cli.mops.version:version", "Say which version this is, and where it runs."
+    ),
+    "mops doctor": Entry(
+        "modelops.cli.mops.doctor:doctor",
+        "Check the installation, the configuration and this machine.",
+    ),
+    "mops completion": Entry(
+        "modelops.cli.mops.completion:completion", "Print the completion script of a shell."
     ),
     "cb": Entry(None, "Do the science: sampling designs, calibrations, diagnostics."),
     "cb sampling": Entry(None, "Write studies: which parameter sets to simulate."),

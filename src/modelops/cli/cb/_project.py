@@ -42,12 +42,12 @@ class Place:
 
 @dataclass(frozen=True, slots=True)
 class Chosen:
-    """A target that was chosen: its id, `module:function`, output, and the weight it gets."""
+    """A target that was chosen: its id, `module:function`, output, and its weight in the set."""
 
     id: str
     entrypoint: str
     model_output: str
-    weight: float
+    weight: float | None  # None: what the target itself says
     data: tuple[str, ...]
 
 
@@ -155,7 +155,7 @@ def chosen_target(registry: BundleRegistry, entry: Any, weight: float | None = N
         id=id_of(registry, entry),
         entrypoint=entry.entrypoint,
         model_output=entry.model_output,
-        weight=entry.weight if weight is None else weight,
+        weight=weight,
         data=tuple(Path(path).as_posix() for path in entry.data),
     )
 

@@ -63,7 +63,7 @@ def render(answer: Written, screen: Screen) -> Iterator[str]:
         ("Scenario", answer.scenario),
         ("Sampling" if answer.kind == "study" else "Algorithm", answer.method),
         ("Parameters", counts(answer)),
-        ("Targets", ", ".join(answer.targets) or "none"),
+        ("Targets", ", ".join(answer.targets) or "all that are registered"),
         ("Output", answer.path),
     ]
     rows += [(f"  {item.name}", range_text(item)) for item in answer.parameters]
@@ -299,5 +299,6 @@ def parameter_rows(
     return rows
 
 
-def effective_weights(targets: Sequence[Chosen]) -> dict[str, float]:
-    return {target.id: target.weight for target in targets}
+def set_weights(targets: Sequence[Chosen]) -> dict[str, float]:
+    """The weights that a target set gives; all others stay those of the targets."""
+    return {target.id: target.weight for target in targets if target.weight is not None}

@@ -29,11 +29,11 @@ from modelops.cli.cb._spec import (
     check_scenario,
     choose_path,
     common_options,
-    effective_weights,
     parameter_rows,
     read_fixed,
     read_number,
     render,
+    set_weights,
     usage,
     write_file,
 )
@@ -228,7 +228,7 @@ def build(
         n_startup_trials=options["n_startup_trials"],
         seed=options["seed"],
         target_set=options["target_set"],
-        weights=effective_weights(targets),
+        weights=set_weights(targets),
         name=options["name"],
         max_iterations=options["max_iterations"],
     )

@@ -22,10 +22,10 @@ from modelops.cli.cb._spec import (
     check_scenario,
     choose_path,
     common_options,
-    effective_weights,
     parameter_rows,
     read_bounds,
     read_fixed,
+    set_weights,
     usage,
     write_file,
 )
@@ -70,12 +70,6 @@ SEED = click.option(
     default=42,
     show_default=True,
     help="Seed of the design; stored in the study.",
-)
-EXTEND = click.option(
-    "--extend",
-    type=click.Path(exists=True, dir_okay=False, path_type=Path),
-    metavar="FILE",
-    help="Write the next parameter sets of this study, and only those.",
 )
 SCRAMBLE = click.option(
     "--scramble/--no-scramble", default=True, show_default=True, help="Scramble the sequence."
@@ -171,7 +165,9 @@ def with_targets(
     study = study.with_targets(
         [target.entrypoint for target in targets], [target.id for target in targets], target_set
     )
-    weights = effective_weights(targets)
+    weights = set_weights(targets)
+    if not weights:
+        return study
     return replace(study, metadata={**study.metadata, "target_weights": weights})
 
 

@@ -13,6 +13,7 @@ from modelops.cli._call import Call
 from modelops.cli._click import command
 from modelops.cli._console import Screen, figure, table
 from modelops.cli.mops.jobs._jobs import Job, as_job, open_backend
+from modelops.cli.mops.jobs._submission import read_tags
 
 if TYPE_CHECKING:
     from modelops.jobs.record import JobRecord
@@ -124,14 +125,3 @@ def fits(
 
 def moment(at: datetime) -> str:
     return at.isoformat(timespec="milliseconds").replace("+00:00", "Z")
-
-
-def read_tags(items: Sequence[str]) -> dict[str, str]:
-    """`["site=north"]` -> {"site": "north"}."""
-    tags = {}
-    for item in items:
-        key, equals, value = item.partition("=")
-        if not equals or not key:
-            raise click.BadParameter(f"{item!r} is not k=v", param_hint="--tag")
-        tags[key] = value
-    return tags
