@@ -80,14 +80,16 @@ def _read_file(path: Path, what: str) -> pl.DataFrame:
 
 def _from_columns(data: Mapping[Any, Any], what: str) -> pl.DataFrame:
     try:
-        return pl.DataFrame({str(name): values for name, values in data.items()})
+        # Not strict: [3, 5.7] are numbers; texts among them are found when columns are compared.
+        return pl.DataFrame({str(name): values for name, values in data.items()}, strict=False)
     except (pl.exceptions.PolarsError, TypeError, ValueError) as error:
         raise ObservedDataError(f"{what}: the columns do not form a table: {error}") from error
 
 
 def _from_pandas(frame: Any) -> pl.DataFrame:
     # Column by column, because polars' own conversion needs pyarrow for most types.
-    return pl.DataFrame({str(name): _from_pandas_column(frame[name]) for name in frame.columns})
+    columns = {str(name): _from_pandas_column(frame[name]) for name in frame.columns}
+    return pl.DataFrame(columns, strict=False)
 
 
 def _from_pandas_column(column: Any) -> Any:
