@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+import math
 import threading
 from collections.abc import Callable, Mapping, Sequence
-from concurrent.futures import CancelledError
 from typing import Any
 
 from modelops.engine.environments.supervised import SupervisedGuest
@@ -35,14 +35,15 @@ class SlotGuests:
     ) -> EvaluationOutcome:
         """Simulate what neither ``work.stored`` nor ``done`` has, then score all replicates.
 
-        Raises CancelledError when it is stopped.
+        When it is stopped, the reason of its evaluation is ``CANCELLED``; what was simulated until
+        then is there. Stopped while scoring, it raises CancelledError.
         """
         guest = self._guest(stop)
         have = {outcome.request.sim_key: outcome for outcome in done}
         missing = [sim for sim in work.missing() if sim.sim_key not in have]
         outcomes = [*done, *(guest.run_batch(missing) if missing else ())]
         if any(outcome.status == "cancelled" for outcome in outcomes):
-            raise CancelledError
+            return EvaluationOutcome(_cancelled_evaluation(work), tuple(outcomes))
         have.update((outcome.request.sim_key, outcome) for outcome in outcomes)
         tables = [work.stored.get(sim.sim_key) or _tables(have[sim.sim_key]) for sim in work.sims]
         errors = [
@@ -80,6 +81,11 @@ class SlotGuests:
         if isinstance(guest, SupervisedGuest):
             guest.interrupted = stop
         return guest
+
+
+def _cancelled_evaluation(work: EvaluationWork) -> Evaluation:
+    param_id = work.request.task.params.param_id
+    return Evaluation(param_id, work.request.seeds, math.inf, reason="CANCELLED")
 
 
 def _tables(outcome: SimOutcome) -> Mapping[str, bytes] | None:

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 __all__ = ["CodeIndex"]
 
 #: Long texts stay in the files until somebody asks for failures.
-_LEFT_OUT = ("parts", "error_type", "error_message", "traceback", "stderr_tail", "worker")
+_LEFT_OUT = ("parts", "params", "error_type", "error_message", "traceback", "stderr_tail", "worker")
 
 
 class CodeIndex:

@@ -1,134 +1,83 @@
-"""Which simulations and scores belong to a job: references into the store, kept in its folder."""
+"""What a job's folder says about it: the simulations it wanted, the scores it has.
+
+The jobs package writes these files; a job that has not written one yet simply has none of it.
+"""
 
 from __future__ import annotations
 
-import io
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from modelops.engine.requests import SimRequest
-from modelops_contracts.atomic import write_atomically
 from modelops_contracts.errors import IntegrityError
+from modelops_contracts.parameter_set import UniqueParameterSet
 
 if TYPE_CHECKING:
     import polars as pl
 
-    from modelops.results.store import ResultsStore, StoredSim
+    from modelops.results.store import ResultsStore
 
-__all__ = [
-    "FAILURES_FILE",
-    "MEMBERS_FILE",
-    "SCORED_FILE",
-    "read_members",
-    "read_scored",
-    "write_failures",
-    "write_members",
-    "write_scored",
-]
+__all__ = ["read_members", "read_scores", "read_trials"]
 
-MEMBERS_FILE = "reuse.parquet"
-SCORED_FILE = "scored.parquet"
-FAILURES_FILE = "failures.parquet"
+_MEMBERS_FILE = "reuse.parquet"
+_SCORES_FILE = "evaluations.parquet"
+_TRIALS_FILE = "result/trials.parquet"
+_PLAN_FILE = "plan.json"
+_SPEC_FILE = "spec.json"
 
 
-def write_members(
-    job_dir: Path,
-    code_digest: str,
-    requests: Iterable[SimRequest],
-    reused: Mapping[str, StoredSim],
-    *,
-    job: str = "",
-) -> None:
-    """Record what a job wants, in its order, and what of it was there already and from which job.
+def read_members(job_dir: Path, store: ResultsStore) -> pl.DataFrame:
+    """One row per simulation that the job wants, in its order.
 
-    Replaces an earlier record. A simulation that is wanted twice is one row. What ``job`` itself
-    stored before it was interrupted counts as computed.
+    Columns code, sim_key, param_id, params (JSON; null when nothing knows them), replicate, seed.
     """
     import polars as pl
 
-    others = {key: sim for key, sim in reused.items() if sim.job != job}
-    unique = {request.sim_key: request for request in requests}
-    rows = [_member(code_digest, request, others.get(key)) for key, request in unique.items()]
-    _write(job_dir / MEMBERS_FILE, pl.DataFrame(rows, schema=_member_schema()))
+    found = _read_table(job_dir / _MEMBERS_FILE)
+    if found is None or found.is_empty():
+        return pl.DataFrame(schema=_member_schema())
+    code = str(_read_json(job_dir / _PLAN_FILE).get("code", ""))
+    members = found.select("sim_key", "param_id", "replicate", "seed")
+    known = store.parameters(code, members["sim_key"].to_list())
+    texts = {**_parameters_of_spec(job_dir), **known}
+    params = [texts.get(param_id) for param_id in members["param_id"]]
+    return members.select(
+        pl.lit(code).alias("code"),
+        "sim_key",
+        "param_id",
+        pl.Series("params", params, pl.String),
+        "replicate",
+        "seed",
+    )
 
 
-def read_members(job_dir: Path) -> pl.DataFrame:
-    """Columns code, sim_key, param_id, params (JSON), replicate, seed, scenario, source, from_job.
-
-    Empty for a job that has not recorded anything yet.
-    """
-    import polars as pl
-
-    found = _read(job_dir / MEMBERS_FILE)
-    return pl.DataFrame(schema=_member_schema()) if found is None else found
+def read_scores(job_dir: Path) -> pl.DataFrame | None:
+    """Rows of ``score_schema`` that a study wrote."""
+    return _read_table(job_dir / _SCORES_FILE)
 
 
-def write_scored(job_dir: Path, keys: Mapping[str, Sequence[str]]) -> None:
-    """Record a job's evaluations: agg_keys by target digest. Replaces an earlier record."""
-    import polars as pl
-
-    rows = [
-        {"target_digest": digest, "agg_key": key}
-        for digest, listed in keys.items()
-        for key in listed
-    ]
-    _write(job_dir / SCORED_FILE, pl.DataFrame(rows, schema=_scored_schema()))
+def read_trials(job_dir: Path) -> pl.DataFrame | None:
+    """The trials of a calibration that has ended."""
+    return _read_table(job_dir / _TRIALS_FILE)
 
 
-def read_scored(job_dir: Path) -> pl.DataFrame:
-    """Columns target_digest, agg_key, in the job's order."""
-    import polars as pl
-
-    found = _read(job_dir / SCORED_FILE)
-    return pl.DataFrame(schema=_scored_schema()) if found is None else found
-
-
-def write_failures(job_dir: Path, store: ResultsStore) -> int:
-    """Copy what failed out of the store into the job's folder; gives how many simulations."""
-    from modelops.results.views import failure_table
-
-    table = failure_table(store, read_members(job_dir))
-    _write(job_dir / FAILURES_FILE, table)
-    return table.height
-
-
-def _member(code: str, request: SimRequest, reused: StoredSim | None) -> dict[str, Any]:
-    return {
-        "code": code,
-        "sim_key": request.sim_key,
-        "param_id": request.task.params.param_id,
-        "params": json.dumps(dict(request.task.params.params)),
-        "replicate": request.replicate,
-        "seed": request.task.seed,
-        "scenario": request.task.scenario,
-        "source": "computed" if reused is None else "reused",
-        "from_job": None if reused is None else reused.job,
-    }
+def _parameters_of_spec(job_dir: Path) -> dict[str, str]:
+    """JSON by param_id of the sets in a study; they are there before anything has run."""
+    entries = _read_json(job_dir / _SPEC_FILE).get("parameter_sets", [])
+    values = [entry.get("params", entry) for entry in entries if isinstance(entry, Mapping)]
+    sets = [UniqueParameterSet.from_dict(one) for one in values if isinstance(one, Mapping)]
+    return {one.param_id: json.dumps(dict(one.params)) for one in sets}
 
 
 def _member_schema() -> dict[str, Any]:
     import polars as pl
 
     text = dict.fromkeys(("code", "sim_key", "param_id", "params"), pl.String)
-    more = dict.fromkeys(("scenario", "source", "from_job"), pl.String)
-    return {**text, "replicate": pl.Int64, "seed": pl.UInt64, **more}
+    return {**text, "replicate": pl.Int64, "seed": pl.UInt64}
 
 
-def _scored_schema() -> dict[str, Any]:
-    import polars as pl
-
-    return {"target_digest": pl.String, "agg_key": pl.String}
-
-
-def _write(path: Path, frame: pl.DataFrame) -> None:
-    buffer = io.BytesIO()
-    frame.write_parquet(buffer, compression="zstd")
-    write_atomically(path, buffer.getvalue())
-
-
-def _read(path: Path) -> pl.DataFrame | None:
+def _read_table(path: Path) -> pl.DataFrame | None:
     import polars as pl
 
     if not path.is_file():
@@ -137,3 +86,13 @@ def _read(path: Path) -> pl.DataFrame | None:
         return pl.read_parquet(path)
     except (pl.exceptions.PolarsError, OSError) as error:
         raise IntegrityError(f"{path} is damaged: {error}") from error
+
+
+def _read_json(path: Path) -> dict[str, Any]:
+    if not path.is_file():
+        return {}
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise IntegrityError(f"{path} is damaged: {error}") from error
+    return content if isinstance(content, dict) else {}

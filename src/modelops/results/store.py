@@ -172,12 +172,20 @@ class ResultsStore:
         """Index rows, with error and traceback, of those of ``keys`` that did not end well."""
         import polars as pl
 
+        return self._details(code_digest, list(keys), pl.col("status") != "ok")
+
+    def parameters(self, code_digest: str, keys: Iterable[str]) -> dict[str, str]:
+        """JSON of the parameters, by param_id, of the stored simulations among ``keys``."""
+        import polars as pl
+
+        rows = self._details(code_digest, list(keys), pl.lit(value=True))
+        return dict(rows.select("param_id", "params").unique("param_id").iter_rows())
+
+    def _details(self, code_digest: str, wanted: list[str], which: pl.Expr) -> pl.DataFrame:
         def read() -> pl.DataFrame:
             index = self._index(code_digest)
-            rows = index.lookup(wanted, ok_only=False)
-            return index.details(rows.filter(pl.col("status") != "ok"))
+            return index.details(index.lookup(wanted, ok_only=False).filter(which))
 
-        wanted = list(keys)
         return self._retried(code_digest, read)
 
     # ------------------------------------------------------------ evaluations

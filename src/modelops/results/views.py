@@ -6,19 +6,19 @@ Rows are ordered by parameter set (as the job lists them), replicate, and the mo
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from modelops.results.frames import stack
-from modelops.results.membership import read_members, read_scored
+from modelops.results.membership import read_members, read_scores, read_trials
 from modelops_contracts.errors import InvalidInput, nearest
 
 if TYPE_CHECKING:
     import polars as pl
 
     from modelops.results.store import ResultsStore
-    from modelops_contracts.evaluation import Evaluation
 
 __all__ = [
     "FORMATS",
@@ -32,7 +32,7 @@ __all__ = [
 
 FORMATS = ("parquet", "csv", "arrow")
 
-_OWN_TABLES = ("parameters", "targets", "failures")
+_OWN_TABLES = ("parameters", "targets", "failures", "trials")
 
 
 def job_tables(
@@ -41,31 +41,31 @@ def job_tables(
     """``parameters``, one table per output, ``targets`` and ``failures``, or those of ``names``.
 
     An output that is called like one of the other tables appears as ``output_<name>``. A job
-    without targets, or one where everything failed, has them empty. Raises InvalidInput for a
+    without targets, or one where everything failed, has them empty. A calibration that has ended
+    has its ``trials`` beside them. Raises InvalidInput for a
     name that is none of the job's tables.
     """
-    members = read_members(job_dir)
-    outputs = {_table_name(output): output for output in job_outputs(store, members)}
-    available = [_OWN_TABLES[0], *outputs, *_OWN_TABLES[1:]]
-    wanted = available if names is None else list(names)
-    _check_names(wanted, available)
-    return {name: _table(store, job_dir, members, name, outputs) for name in wanted}
+    makers = _makers(store, job_dir)
+    wanted = list(makers) if names is None else list(names)
+    _check_names(wanted, list(makers))
+    return {name: makers[name]() for name in wanted}
 
 
-def _table(
-    store: ResultsStore,
-    job_dir: Path,
-    members: pl.DataFrame,
-    name: str,
-    outputs: Mapping[str, str],
-) -> pl.DataFrame:
-    if name == "parameters":
-        return parameter_table(members)
-    if name == "targets":
-        return target_table(_evaluations(store, job_dir))
-    if name == "failures":
-        return failure_table(store, members)
-    return _output_table(store, members, outputs[name])
+def _makers(store: ResultsStore, job_dir: Path) -> dict[str, Callable[[], pl.DataFrame]]:
+    """How each table of the job is made, in the order they are shown."""
+    members = read_members(job_dir, store)
+    makers: dict[str, Callable[[], pl.DataFrame]] = {
+        "parameters": partial(parameter_table, members)
+    }
+    for output in job_outputs(store, members):
+        name = f"output_{output}" if output in _OWN_TABLES else output
+        makers[name] = partial(_output_table, store, members, output)
+    makers["targets"] = lambda: target_table(read_scores(job_dir))
+    makers["failures"] = partial(failure_table, store, members)
+    trials = read_trials(job_dir)
+    if trials is not None:
+        makers["trials"] = lambda: trials
+    return makers
 
 
 def job_outputs(store: ResultsStore, members: pl.DataFrame) -> list[str]:
@@ -85,7 +85,7 @@ def parameter_table(members: pl.DataFrame) -> pl.DataFrame:
         return pl.DataFrame(schema={"param_id": pl.String})
     rows: dict[tuple[str, ...], list[dict[str, Any]]] = {}
     for number, (param_id, text) in enumerate(sets.select("param_id", "params").iter_rows()):
-        values = json.loads(text)
+        values = json.loads(text or "{}")
         row = {f"param_{name}": value for name, value in values.items()}
         kind = tuple(f"{name}:{type(value).__name__}" for name, value in row.items())
         rows.setdefault(kind, []).append({"param_id": param_id, **row, "__order": number})
@@ -108,7 +108,7 @@ def _output_table(store: ResultsStore, members: pl.DataFrame, output: str) -> pl
     return joined.sort("__order", "__row").select("param_id", "replicate", "seed", *own)
 
 
-def target_table(evaluations: Sequence[Evaluation]) -> pl.DataFrame:
+def target_table(scores: pl.DataFrame | None) -> pl.DataFrame:
     """One row per parameter set and target, and one per parameter set without any score.
 
     ``loss`` is the smaller-is-better form: a loss as it is, a log-likelihood with its sign turned.
@@ -117,17 +117,12 @@ def target_table(evaluations: Sequence[Evaluation]) -> pl.DataFrame:
     """
     import polars as pl
 
-    from modelops.results.evaluations import score_rows
-
-    rows = [_target_row(row) for one in evaluations for row in score_rows("", one, job="")]
-    return pl.DataFrame(rows, schema=_target_schema())
-
-
-def _target_row(row: Mapping[str, Any]) -> dict[str, Any]:
-    value = row["value"]
-    loss = None if value is None else (-value if row["kind"] == "loglik" else value)
-    kept = {name: row[name] for name in _target_schema() if name not in {"loss", "se"}}
-    return {**kept, "loss": loss, "se": row["objective_se"]}
+    schema = _target_schema()
+    if scores is None:
+        return pl.DataFrame(schema=schema)
+    turned = pl.when(pl.col("kind") == "loglik").then(-pl.col("value")).otherwise(pl.col("value"))
+    with_losses = scores.with_columns(turned.alias("loss"), pl.col("objective_se").alias("se"))
+    return with_losses.select(pl.col(name).cast(dtype) for name, dtype in schema.items())
 
 
 def _target_schema() -> dict[str, Any]:
@@ -150,15 +145,6 @@ def _target_schema() -> dict[str, Any]:
         "flags": pl.List(pl.String),
         "reason": pl.String,
     }
-
-
-def _evaluations(store: ResultsStore, job_dir: Path) -> list[Evaluation]:
-    found: list[Evaluation] = []
-    scored = read_scored(job_dir)
-    for (digest,), group in scored.group_by("target_digest", maintain_order=True):
-        known = store.known_evaluations(str(digest), group["agg_key"].to_list())
-        found.extend(known.values())
-    return found
 
 
 def failure_table(store: ResultsStore, members: pl.DataFrame) -> pl.DataFrame:
@@ -237,10 +223,6 @@ def _file(folder: Path, name: str, kind: str) -> Path:
     from urllib.parse import quote
 
     return folder / f"{quote(name, safe=' ')}.{kind}"
-
-
-def _table_name(output: str) -> str:
-    return f"output_{output}" if output in _OWN_TABLES else output
 
 
 def _check_names(wanted: Sequence[str], available: Sequence[str]) -> None:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
+import os
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -59,5 +61,7 @@ def read_ready(spec: EnvironmentSpec, cache_dir: Path) -> EnvironmentSpec | None
     python = folder / "bin" / "python"
     if found.get("build_key") != spec.build_key or not python.exists():
         return None
+    with contextlib.suppress(OSError):  # a cache that others own
+        os.utime(folder / READY_FILE)  # it has been used: not to be collected
     versions = tuple(sorted((str(k), str(v)) for k, v in found["versions"].items()))
     return replace(spec, python=python, digest=found["digest"], ready=True, versions=versions)

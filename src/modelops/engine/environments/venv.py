@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import shutil
 import subprocess
 import time
@@ -59,7 +58,6 @@ def ensure_environment(
                 ready = read_ready(spec, cache_dir)
         _remove_unused(cache_dir, keep=folder)
     assert ready is not None, "a build that ends without an error is ready"
-    os.utime(environment_folder(spec, cache_dir) / READY_FILE)
     return ready
 
 

@@ -244,9 +244,11 @@ def test_cancelling_ends_evaluations(opener: Opener) -> None:
         running, waiting = engine.start_evaluation(work), engine.start_evaluation(work)
         assert engine.wait_any([running, waiting], timeout=0.5) == []
         engine.cancel_all()
-        for future in (running, waiting):
-            with pytest.raises(CancelledError):
-                future.result(timeout=20)
+        outcome = running.result(timeout=20)
+        assert outcome.evaluation.reason == "CANCELLED"
+        assert [one.status for one in outcome.outcomes] == ["cancelled"]
+        with pytest.raises(CancelledError):
+            waiting.result(timeout=20)
 
 
 def test_a_target_that_ends_its_process_raises(opener: Opener) -> None:

@@ -3,30 +3,47 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from pathlib import Path
 
 import polars as pl
 import pytest
 
-from modelops.results.membership import (
-    FAILURES_FILE,
-    read_members,
-    write_failures,
-    write_members,
-    write_scored,
-)
+from modelops.engine.requests import SimRequest
+from modelops.results.evaluations import score_rows, score_schema
 from modelops.results.store import ResultsStore
 from modelops.results.views import FORMATS, as_csv_columns, export_tables, job_tables
-from modelops_contracts.errors import InvalidInput
+from modelops_contracts.errors import IntegrityError, InvalidInput
 from modelops_contracts.evaluation import Evaluation, TargetScore
 from support.outcomes import CODE, failed, incidence, ok, sim_request
-
-TARGET = "t" * 64
 
 
 @pytest.fixture
 def store(tmp_path: Path) -> ResultsStore:
     return ResultsStore.open(tmp_path / "results")
+
+
+def write_members(folder: Path, requests: Sequence[SimRequest]) -> None:
+    """What the jobs package leaves in the folder of a job."""
+    rows = [
+        {
+            "sim_key": request.sim_key,
+            "param_id": request.task.params.param_id,
+            "replicate": request.replicate,
+            "seed": request.task.seed,
+            "status": "missing",
+        }
+        for request in requests
+    ]
+    frame = pl.DataFrame(rows, schema_overrides={"seed": pl.UInt64})
+    frame.write_parquet(folder / "reuse.parquet")
+    (folder / "plan.json").write_text(json.dumps({"code": CODE}))
+
+
+def write_scores(folder: Path, evaluation: Evaluation) -> None:
+    rows = score_rows("key", evaluation, job="j")
+    frame = pl.DataFrame(rows, schema=score_schema())
+    frame.write_parquet(folder / "evaluations.parquet")
 
 
 def test_a_study_with_everything(store: ResultsStore, tmp_path: Path) -> None:
@@ -35,13 +52,10 @@ def test_a_study_with_everything(store: ResultsStore, tmp_path: Path) -> None:
     store.append(CODE, [ok(r, cases=incidence(r.task.seed, 2)) for r in requests[::-1]], job="old")
     bad = sim_request(3, replicate=2, beta=0.1)
     store.append(CODE, [failed(bad)], job="new")
-    write_members(tmp_path, CODE, [*requests, bad], store.known(CODE, [requests[0].sim_key]))
+    write_members(tmp_path, [*requests, bad])
     param_id = requests[0].task.params.param_id
     scores = (TargetScore("t:f", "loglik", -2.5, n_observed=14, n_used=14),)
-    store.append_evaluations(
-        TARGET, {"k": Evaluation(param_id, (1, 2), 2.5, 0.1, "loglik", scores=scores)}, job="new"
-    )
-    write_scored(tmp_path, {TARGET: ["k"]})
+    write_scores(tmp_path, Evaluation(param_id, (1, 2), 2.5, 0.1, "loglik", scores=scores))
 
     tables = job_tables(store, tmp_path)
     assert list(tables) == ["parameters", "cases", "targets", "failures"]
@@ -54,11 +68,6 @@ def test_a_study_with_everything(store: ResultsStore, tmp_path: Path) -> None:
     assert tables["targets"]["se"].to_list() == [0.1]
     assert tables["failures"]["error_message"].to_list() == ["negative rate"]
     assert json.loads(tables["failures"]["params"][0]) == {"beta": 0.1}
-    members = read_members(tmp_path)
-    assert members["source"].to_list() == ["reused"] + ["computed"] * 4
-    assert members["from_job"].to_list() == ["old"] + [None] * 4
-    assert write_failures(tmp_path, store) == 1
-    assert pl.read_parquet(tmp_path / FAILURES_FILE).height == 1
 
 
 def test_a_job_that_has_done_nothing(store: ResultsStore, tmp_path: Path) -> None:
@@ -72,10 +81,9 @@ def test_a_job_that_has_done_nothing(store: ResultsStore, tmp_path: Path) -> Non
 def test_everything_failed(store: ResultsStore, tmp_path: Path) -> None:
     requests = [sim_request(seed) for seed in range(3)]
     store.append(CODE, [failed(request) for request in requests], job="j")
-    write_members(tmp_path, CODE, requests, {})
+    write_members(tmp_path, requests)
     nothing = Evaluation("p", (0, 1, 2), float("inf"), reason="all_replicates_failed")
-    store.append_evaluations(TARGET, {"k": nothing}, job="j")
-    write_scored(tmp_path, {TARGET: ["k"]})
+    write_scores(tmp_path, nothing)
     tables = job_tables(store, tmp_path)
     assert tables["failures"].height == 3
     assert tables["targets"]["reason"].to_list() == ["all_replicates_failed"]
@@ -85,7 +93,10 @@ def test_everything_failed(store: ResultsStore, tmp_path: Path) -> None:
 def test_parameter_sets_with_different_names_and_types(store: ResultsStore, tmp_path: Path) -> None:
     sets = [{"a": 1}, {"b": 0.5}, {"a": 1.5, "b": True}, {"a": "text"}]
     requests = [sim_request(1, **params) for params in sets]
-    write_members(tmp_path, CODE, requests, {})
+    store.append(CODE, [ok(one) for one in requests[:2]], job="j")
+    spec = {"parameter_sets": [sets[2], {"params": sets[3], "seed": 1}]}
+    (tmp_path / "spec.json").write_text(json.dumps(spec))
+    write_members(tmp_path, requests)
     table = job_tables(store, tmp_path)["parameters"]
     assert table["param_id"].to_list() == [r.task.params.param_id for r in requests]
     assert table["param_a"].to_list() == ["1", None, "1.5", "text"]
@@ -94,14 +105,14 @@ def test_parameter_sets_with_different_names_and_types(store: ResultsStore, tmp_
 def test_the_jobs_own_replicate_number_counts(store: ResultsStore, tmp_path: Path) -> None:
     first = sim_request(5, replicate=0)
     store.append(CODE, [ok(first, out=incidence(5, 1))], job="one")
-    write_members(tmp_path, CODE, [sim_request(5, replicate=7)], {})
+    write_members(tmp_path, [sim_request(5, replicate=7)])
     assert job_tables(store, tmp_path)["out"]["replicate"].to_list() == [7]
 
 
 def test_an_output_called_like_a_view(store: ResultsStore, tmp_path: Path) -> None:
     request = sim_request()
     store.append(CODE, [ok(request, targets=incidence(1))], job="j")
-    write_members(tmp_path, CODE, [request], {})
+    write_members(tmp_path, [request])
     tables = job_tables(store, tmp_path)
     assert tables["output_targets"].height == 5
     assert tables["targets"].is_empty()
@@ -110,7 +121,7 @@ def test_an_output_called_like_a_view(store: ResultsStore, tmp_path: Path) -> No
 def test_one_table_and_a_name_that_is_none(store: ResultsStore, tmp_path: Path) -> None:
     request = sim_request()
     store.append(CODE, [ok(request, incidence=incidence(1))], job="j")
-    write_members(tmp_path, CODE, [request], {})
+    write_members(tmp_path, [request])
     assert list(job_tables(store, tmp_path, names=["incidence"])) == ["incidence"]
     with pytest.raises(InvalidInput, match="incidense") as caught:
         job_tables(store, tmp_path, names=["incidense"])
@@ -124,7 +135,7 @@ def test_nested_columns_are_exported(store: ResultsStore, tmp_path: Path, kind: 
     )
     request = sim_request()
     store.append(CODE, [ok(request, **{"odd/name": nested})], job="j")
-    write_members(tmp_path, CODE, [request], {})
+    write_members(tmp_path, [request])
     tables = job_tables(store, tmp_path, names=["odd/name"])
     (path,) = export_tables(tables, tmp_path / "out", format=kind)
     assert path.parent == tmp_path / "out"
@@ -144,3 +155,15 @@ def test_an_unknown_format_is_refused(tmp_path: Path) -> None:
     with pytest.raises(InvalidInput, match="parket"):
         export_tables({}, tmp_path / "out", format="parket")
     assert not (tmp_path / "out").exists()
+
+
+def test_the_trials_of_a_calibration(store: ResultsStore, tmp_path: Path) -> None:
+    (tmp_path / "result").mkdir()
+    pl.DataFrame({"trial": [0, 1]}).write_parquet(tmp_path / "result" / "trials.parquet")
+    assert job_tables(store, tmp_path)["trials"].height == 2
+
+
+def test_a_damaged_file_is_named(store: ResultsStore, tmp_path: Path) -> None:
+    (tmp_path / "reuse.parquet").write_bytes(b"junk")
+    with pytest.raises(IntegrityError, match="reuse"):
+        job_tables(store, tmp_path)
