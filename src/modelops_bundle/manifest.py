@@ -1,0 +1,263 @@
+"""The artifact's two documents, and what they say about the files inside.
+
+Neither holds a time, a user, a host or a tool's version: the same files give the same bytes.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import unicodedata
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import PurePosixPath
+from typing import Any
+
+from modelops_bundle.oci import media_types
+from modelops_bundle.oci.reference import is_digest
+from modelops_bundle.snapshot.index import FileRow
+from modelops_contracts.errors import IntegrityError, InvalidInput
+from modelops_contracts.registry import BUNDLE_STORAGE_DIR, REGISTRY_PATH, EnvironmentRecord
+
+FORMAT = 2
+FINGERPRINT_FORMAT = 1
+PACKING = 1
+LONGEST_PATH = 4096
+LONGEST_PART = 255
+_MODES = frozenset({"0644", "0755", "link"})
+
+
+@dataclass(frozen=True, slots=True)
+class Layer:
+    """One layer: the stored blob, and the digest of the tar inside it."""
+
+    media_type: str
+    digest: str
+    size: int
+    diff_id: str
+
+    def descriptor(self) -> dict[str, Any]:
+        """Return the layer as it stands in the manifest."""
+        return {"mediaType": self.media_type, "digest": self.digest, "size": self.size}
+
+
+@dataclass(frozen=True, slots=True)
+class BundleIndex:
+    """Everything a bundle says about itself.
+
+    `files` are sorted by the bytes of their paths; `layer_of` gives the layer number of each;
+    `links` gives the target text of each link; `models` and `targets` give entry digests.
+    """
+
+    files: tuple[FileRow, ...]
+    layer_of: Mapping[str, int]
+    layers: tuple[Layer, ...]
+    content: str
+    environment: EnvironmentRecord
+    links: Mapping[str, str] = field(default_factory=dict)
+    models: Mapping[str, str] = field(default_factory=dict)
+    targets: Mapping[str, str] = field(default_factory=dict)
+    packing: int = PACKING
+
+    def state(self) -> dict[str, tuple[str, str]]:
+        """Return `path -> (sha256, mode)`."""
+        return {row.path: (row.sha256, row.mode) for row in self.files}
+
+    def rows_in(self, layer: int) -> tuple[FileRow, ...]:
+        """Return the files of one layer, sorted."""
+        return tuple(row for row in self.files if self.layer_of[row.path] == layer)
+
+
+def content_digest(rows: Iterable[FileRow]) -> str:
+    """Return the digest of what is in a bundle, the same as `sha256sum` over its own listing."""
+    ordered = sorted(rows, key=lambda row: row.path.encode())
+    text = "".join(f"{row.sha256}  {row.path}\n" for row in ordered)
+    return "sha256:" + hashlib.sha256(text.encode()).hexdigest()
+
+
+def sha256_of(data: bytes) -> str:
+    """Return `sha256:<hex>` of some bytes."""
+    return "sha256:" + hashlib.sha256(data).hexdigest()
+
+
+def build_config(index: BundleIndex) -> bytes:
+    """Return the config document."""
+    bundle = {
+        "format": FORMAT,
+        "fp": FINGERPRINT_FORMAT,
+        "packing": index.packing,
+        "content": index.content,
+        "environment": index.environment.to_dict(),
+        "files": [
+            [row.path, row.size, row.sha256, row.mode, index.layer_of[row.path]]
+            for row in index.files
+        ],
+        "links": dict(index.links),
+        "entries": {"models": dict(index.models), "targets": dict(index.targets)},
+    }
+    return _compact({
+        "architecture": "amd64",
+        "os": "linux",
+        "rootfs": {"type": "layers", "diff_ids": [layer.diff_id for layer in index.layers]},
+        media_types.BUNDLE_KEY: bundle,
+    })  # fmt: skip
+
+
+def build_manifest(index: BundleIndex, config: bytes) -> bytes:
+    """Return the manifest document."""
+    return _compact({
+        "schemaVersion": 2,
+        "mediaType": media_types.MANIFEST,
+        "artifactType": media_types.BUNDLE,
+        "config": {
+            "mediaType": media_types.CONFIG, "digest": sha256_of(config), "size": len(config)
+        },
+        "layers": [layer.descriptor() for layer in index.layers],
+        "annotations": {
+            media_types.FORMAT_KEY: str(FORMAT),
+            media_types.CONTENT_KEY: index.content,
+            media_types.ENVIRONMENT_KEY: index.environment.digest,
+        },
+    })  # fmt: skip
+
+
+def config_of(manifest: bytes) -> str:
+    """Return the digest of the config that a manifest names.
+
+    Raises `InvalidInput` when the manifest is not that of a bundle, saying what it is.
+    """
+    try:
+        data = json.loads(manifest)
+        kind = data.get("artifactType") or data["config"].get("mediaType")
+        digest = str(data["config"]["digest"])
+    except (ValueError, KeyError, TypeError, AttributeError):
+        raise InvalidInput("not a bundle: neither manifest nor artifact") from None
+    if kind != media_types.BUNDLE or not is_digest(digest):
+        raise InvalidInput(f"not a bundle: its type is {kind}")
+    return digest
+
+
+def read_index(manifest: bytes, config: bytes) -> BundleIndex:
+    """Read both documents of a bundle, distrusting all of it.
+
+    Raises `InvalidInput` for something that is no bundle or is made by a newer version, and
+    `IntegrityError` for paths, links, digests or layers that no honest bundle has.
+    """
+    if sha256_of(config) != config_of(manifest):
+        raise IntegrityError("the bundle's config is not the one its manifest names")
+    bundle = _bundle_of(config)
+    if bundle.get("format", FORMAT) > FORMAT:
+        raise InvalidInput(
+            f"bundle format {bundle['format']} was made by a newer version of modelops",
+            hint="install the newest modelops",
+        )
+    try:
+        index = _read(bundle, json.loads(manifest), json.loads(config))
+    except (KeyError, TypeError, ValueError, IndexError) as error:
+        raise IntegrityError(f"the bundle's index is malformed: {error}") from None
+    _check_index(index)
+    return index
+
+
+def safe_path(path: str) -> bool:
+    """True for a path that may be written below a directory that holds a bundle."""
+    parts = path.split("/")
+    if path.startswith("/") or len(path.encode()) > LONGEST_PATH:
+        return False
+    if any(part in {"", ".", ".."} or len(part.encode()) > LONGEST_PART for part in parts):
+        return False
+    if any(ord(character) < 32 or character == "\x7f" for character in path):
+        return False
+    if parts[0].casefold() == ".git":
+        return False
+    return parts[0].casefold() != BUNDLE_STORAGE_DIR or path == REGISTRY_PATH
+
+
+def _compact(data: Mapping[str, Any]) -> bytes:
+    text = json.dumps(data, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+    return text.encode()
+
+
+def _bundle_of(config: bytes) -> dict[str, Any]:
+    try:
+        bundle = json.loads(config)[media_types.BUNDLE_KEY]
+    except (ValueError, KeyError, TypeError):
+        raise InvalidInput("not a bundle: the config holds no index of files") from None
+    if not isinstance(bundle, dict):
+        raise InvalidInput("not a bundle: the config holds no index of files")
+    return bundle
+
+
+def _read(
+    bundle: Mapping[str, Any], manifest: Mapping[str, Any], config: Mapping[str, Any]
+) -> BundleIndex:
+    rows = [
+        (FileRow(str(path), int(size), str(sha256), str(mode)), int(layer))
+        for path, size, sha256, mode, layer in bundle["files"]
+    ]
+    layers = tuple(
+        Layer(str(item["mediaType"]), str(item["digest"]), int(item["size"]), str(diff_id))
+        for item, diff_id in zip(manifest["layers"], config["rootfs"]["diff_ids"], strict=True)
+    )
+    environment = bundle["environment"]
+    return BundleIndex(
+        files=tuple(row for row, _ in rows),
+        layer_of={row.path: layer for row, layer in rows},
+        layers=layers,
+        content=str(bundle["content"]),
+        environment=EnvironmentRecord(
+            digest=str(environment["digest"]), lock=environment.get("lock")
+        ),
+        links={str(key): str(value) for key, value in bundle.get("links", {}).items()},
+        models=dict(bundle["entries"]["models"]),
+        targets=dict(bundle["entries"]["targets"]),
+        packing=int(bundle["packing"]),
+    )
+
+
+def _check_index(index: BundleIndex) -> None:
+    paths = [row.path for row in index.files]
+    for path in paths:
+        if not safe_path(path):
+            raise IntegrityError(f"the bundle holds the unsafe path {path!r}")
+    folded = {unicodedata.normalize("NFC", path).casefold() for path in paths}
+    if len(folded) != len(paths):
+        raise IntegrityError("the bundle holds two paths that differ only in spelling")
+    folders = {str(parent) for path in paths for parent in PurePosixPath(path).parents}
+    clashes = folders & set(paths)
+    if clashes:
+        raise IntegrityError(f"the bundle holds {min(clashes)} as a file and as a directory")
+    for row in index.files:
+        _check_row(row, index)
+    if content_digest(index.files) != index.content:
+        raise IntegrityError("the bundle's content digest is not that of its files")
+
+
+def _check_row(row: FileRow, index: BundleIndex) -> None:
+    well_formed = (
+        row.mode in _MODES
+        and row.size >= 0
+        and is_digest(row.digest)
+        and 0 <= index.layer_of[row.path] < len(index.layers)
+    )
+    if not well_formed:
+        raise IntegrityError(f"the bundle's entry for {row.path} is malformed")
+    if row.mode == "link":
+        _check_link(row.path, index)
+
+
+def _check_link(path: str, index: BundleIndex) -> None:
+    target = index.links.get(path)
+    if target is None or target.startswith("/"):
+        raise IntegrityError(f"the bundle's link {path} has no target inside")
+    parts: list[str] = []
+    for part in [*path.split("/")[:-1], *target.split("/")]:
+        if part == ".." and not parts:
+            raise IntegrityError(f"the bundle's link {path} leaves it")
+        if part == "..":
+            parts.pop()
+        elif part not in {"", "."}:
+            parts.append(part)
+    known: Sequence[str] = [row.path for row in index.files]
+    if "/".join(parts) not in known:
+        raise IntegrityError(f"the bundle's link {path} leads to nothing in it")

@@ -1,0 +1,16 @@
+"""Names of the formats inside an artifact."""
+
+from __future__ import annotations
+
+MANIFEST = "application/vnd.oci.image.manifest.v1+json"
+INDEX = "application/vnd.oci.image.index.v1+json"
+CONFIG = "application/vnd.oci.image.config.v1+json"
+LAYER_TAR = "application/vnd.oci.image.layer.v1.tar"
+LAYER_ZSTD = "application/vnd.oci.image.layer.v1.tar+zstd"
+BUNDLE = "application/vnd.modelops.bundle.v2"
+
+FORMAT_KEY = "org.modelops.format"
+CONTENT_KEY = "org.modelops.content"
+ENVIRONMENT_KEY = "org.modelops.environment"
+BUNDLE_KEY = "org.modelops.bundle"
+TAG_KEY = "org.opencontainers.image.ref.name"

@@ -1,0 +1,38 @@
+"""What push asks of a store beyond the port: a name, and tags that are never moved blindly."""
+
+from __future__ import annotations
+
+from enum import Enum
+from typing import Protocol
+
+from modelops_contracts.ports import ArtifactStore
+
+
+class Expected(Enum):
+    """Marks that a tag may be moved whatever it points to."""
+
+    ANYTHING = "anything"
+
+
+ANYTHING = Expected.ANYTHING
+
+
+class BundleStore(ArtifactStore, Protocol):
+    """An `ArtifactStore` of one repository."""
+
+    @property
+    def location(self) -> str:
+        """The reference of the repository, without tag and digest."""
+        ...
+
+    def put_manifest(
+        self,
+        data: bytes,
+        *,
+        media_type: str,
+        tag: str | None = None,
+        expected: str | Expected | None = ANYTHING,
+    ) -> str:
+        """As in the port. `expected` is the digest the tag must have now, None when there must be
+        no such tag; `Conflict` carrying the digest found otherwise, and the tag stays."""
+        ...

@@ -1,0 +1,58 @@
+"""A bundle, opened: its files in a directory, its registry, and the digests results go by."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from modelops_bundle.cache import BundleCache
+from modelops_bundle.oci.reference import parse_reference
+from modelops_contracts.errors import InvalidInput
+from modelops_contracts.ports import ArtifactStore
+from modelops_contracts.registry import REGISTRY_PATH, BundleRegistry
+
+
+@dataclass(frozen=True, slots=True)
+class OpenBundle:
+    """A bundle whose files can be read.
+
+    `root` is a verified, read-only directory; `manifest` says where the bundle is, `content` what
+    is in it; `environment` is the digest of what it declares about its dependencies;
+    `model_digests` and `target_digests` are the entry digests by id.
+    """
+
+    root: Path
+    registry: BundleRegistry
+    manifest: str
+    content: str
+    environment: str
+    model_digests: Mapping[str, str]
+    target_digests: Mapping[str, str]
+
+
+@contextmanager
+def open_bundle(reference: str, *, store: ArtifactStore, cache_dir: Path) -> Iterator[OpenBundle]:
+    """Open a bundle of a store by digest: `sha256:…` or `repository@sha256:…`.
+
+    Raises `InvalidInput` for a tag (tags move; resolve it first) and for what is not a bundle,
+    `NotFound`, and `IntegrityError`.
+    """
+    digest = parse_reference(reference).digest
+    if digest is None:
+        raise InvalidInput(
+            f"{reference!r} names a tag, which may move; a digest is needed",
+            hint="mops bundle push prints the digest",
+        )
+    with BundleCache(cache_dir).use(store, digest) as (root, index):
+        path = root / REGISTRY_PATH
+        yield OpenBundle(
+            root=root,
+            registry=BundleRegistry.load(path) if path.is_file() else BundleRegistry(),
+            manifest=digest,
+            content=index.content,
+            environment=index.environment.digest,
+            model_digests=dict(index.models),
+            target_digests=dict(index.targets),
+        )
