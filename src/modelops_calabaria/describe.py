@@ -132,7 +132,7 @@ def describe_target(source: object, entrypoint: str | None = None) -> TargetDesc
         n_observed=int(getattr(target, "n_observed", 0)),
         coverage=str(getattr(target, "coverage", "")),
         data=_data_files(source),
-        family=str(getattr(evaluator, "name", None) or ""),
+        family=str(getattr(evaluator, "label", None) or ""),
     )
 
 

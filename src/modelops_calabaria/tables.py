@@ -56,7 +56,8 @@ def add_seed(frame: pl.DataFrame, seed: int, where: str) -> pl.DataFrame:
             hint="rename the column",
         )
     kind = pl.Int64 if seed < _INT64_END else pl.UInt64
-    return frame.with_columns(pl.repeat(seed, frame.height, dtype=kind, eager=True).alias(SEED_COL))
+    column = pl.Series(SEED_COL, (seed,), dtype=kind).new_from_index(0, frame.height)
+    return frame.hstack([column])
 
 
 def frame_to_ipc(frame: pl.DataFrame) -> bytes:
