@@ -136,12 +136,18 @@ def commands_in(text: str) -> list[str]:
     return found
 
 
+def fill_in(path: str) -> str:
+    """`mops bundle register-VALUE` -> the first command that it may be."""
+    form = re.compile(re.escape(path).replace("VALUE", r"[\w-]+"))
+    return next((known for known in TREE if form.fullmatch(known)), path)
+
+
 def fault(command: str) -> str | None:
     """Why a command line could not be typed; None when it could."""
     words = shlex.split(command)
     path = CONSOLES[words.pop(0)]
     while words and is_group(path) and not words[0].startswith("-"):
-        path = f"{path} {words.pop(0)}"
+        path = fill_in(f"{path} {words.pop(0)}")
         if path not in TREE:
             return f"{path}: no such command"
     if is_group(path):

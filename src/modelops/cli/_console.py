@@ -174,6 +174,14 @@ class Console:
                 else f"{label} {text}\n",
             )
 
+    def complain(self, text: str) -> None:
+        """Say an error that the answer on stdout also holds."""
+        label = f"{RED}error:{PLAIN}" if self.err_screen.color else "error:"
+        write(self.err, f"{label} {text}\n")
+
+    def hint(self, text: str) -> None:
+        write(self.err, f"hint: {text}\n")
+
     def info(self, text: str) -> None:
         if self.verbose and not self.quiet:
             write(self.err, f"{text}\n")

@@ -23,6 +23,9 @@ CONSOLES: dict[str, str] = {"mops": "mops", "cb": "cb", "modelops-bundle": "mops
 
 TREE: dict[str, Entry] = {
     "mops": Entry(None, "Run studies and calibrations, and look at what came out."),
+    "mops run": Entry(
+        "modelops.cli.mops.run:run", "Run a study or a calibration here and follow it to its end."
+    ),
     "mops bundle": Entry(None, "Say what belongs to the project, and pack it for others."),
     "mops bundle init": Entry(
         "modelops.cli.bundle.init:init",
@@ -35,6 +38,18 @@ TREE: dict[str, Entry] = {
     "mops bundle register-target": Entry(
         "modelops.cli.bundle.register_target:register_target",
         "Register the targets of a file. Your code is read, not run.",
+    ),
+    "mops bundle status": Entry(
+        "modelops.cli.bundle.status:status",
+        "Say whether the registry fits the code, and what changed since the last push.",
+    ),
+    "mops bundle list": Entry(
+        "modelops.cli.bundle.list:list_",
+        "List the models, target sets and targets of this project.",
+    ),
+    "mops bundle push": Entry(
+        "modelops.cli.bundle.push:push",
+        "Pack what changed and move the tag; the bundle describes its own bytes.",
     ),
     "mops bundle unregister": Entry(
         "modelops.cli.bundle.unregister:unregister",

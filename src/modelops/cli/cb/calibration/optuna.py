@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -92,9 +91,7 @@ Free = dict[str, tuple[Any, Any, str | None]]
 @click.option(
     "--n-startup-trials",
     type=click.IntRange(min=1),
-    default=10,
-    show_default=True,
-    help="Trials before tpe starts to learn.",
+    help="Trials before tpe starts to learn (default: by the number of free parameters).",
 )
 @click.option(
     "--seed",
@@ -214,7 +211,7 @@ def build(
 ) -> CalibrationSpec:
     from modelops_calabaria.calibration.builders import build_calibration
 
-    spec = build_calibration(
+    return build_calibration(
         description,
         described,
         parameters=free,
@@ -231,22 +228,19 @@ def build(
         weights=set_weights(targets),
         name=options["name"],
         max_iterations=options["max_iterations"],
+        extra=rescoring(options),
     )
-    return with_rescoring(spec, options)
 
 
-def with_rescoring(spec: CalibrationSpec, options: dict[str, Any]) -> CalibrationSpec:
-    """Write down what was asked of the rescoring; the rest of it keeps its defaults."""
+def rescoring(options: dict[str, Any]) -> dict[str, Any]:
+    """What was asked of the rescoring; the rest of it keeps its defaults."""
     given = {
         "top_k": options["rescore_top_k"],
         "n_replicates": options["rescore_replicates"],
         "confirm": options["confirm_replicates"],
     }
     asked = {key: value for key, value in given.items() if value is not None}
-    if not asked:
-        return spec
-    rescore = {**dict(spec.algorithm_config.get("rescore", {})), **asked}
-    return replace(spec, algorithm_config={**spec.algorithm_config, "rescore": rescore})
+    return {"rescore": asked} if asked else {}
 
 
 def summarise(

@@ -1,0 +1,86 @@
+"""How the project stands, read once for `status` and `list`, as plain values."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from modelops.cli._call import Call
+
+if TYPE_CHECKING:
+    from modelops_bundle.status import ProjectStatus
+
+
+@dataclass(frozen=True, slots=True)
+class ReasonRow:
+    """One component of an entry that is not as recorded."""
+
+    component: str
+    path: str
+    recorded: str | None
+    current: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class EntryRow:
+    """A registered model or target, and whether the registry still says what the code says."""
+
+    id: str
+    state: str
+    structural: bool
+    note: str
+    reasons: list[ReasonRow]
+    path: str
+    entrypoint: str
+    outputs: list[str]
+    labels: Mapping[str, str]
+    weight: float | None
+    digest: str | None
+    renamed_to: str | None
+    similarity: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class SetRow:
+    """A target set, with the weight of each member in it."""
+
+    name: str
+    targets: list[str]
+    weights: Mapping[str, float]
+
+
+def read_project(call: Call) -> ProjectStatus:
+    """The status of the project here, compared with the last push to this environment."""
+    from modelops import wiring
+    from modelops_bundle.project import find_project
+    from modelops_bundle.status import read_status
+
+    project = find_project(call.start)
+    store: Any = wiring.open_artifacts(call.config, project.repository)
+    return read_status(project, location=store.location)
+
+
+def entry_row(item: Any) -> EntryRow:
+    return EntryRow(
+        id=item.id,
+        state=item.state,
+        structural=item.structural,
+        note=item.note,
+        reasons=[
+            ReasonRow(reason.component, reason.path, reason.recorded, reason.current)
+            for reason in item.reasons
+        ],
+        path=item.path,
+        entrypoint=item.entrypoint,
+        outputs=list(item.outputs),
+        labels=dict(item.labels or {}),
+        weight=item.weight,
+        digest=item.digest,
+        renamed_to=item.renamed_to,
+        similarity=item.similarity,
+    )
+
+
+def set_row(item: Any) -> SetRow:
+    return SetRow(item.name, list(item.targets), dict(item.weights))

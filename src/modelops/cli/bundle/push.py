@@ -1,0 +1,139 @@
+"""`mops bundle push`."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from modelops.cli._call import Call
+from modelops.cli._click import command
+from modelops.cli._console import Screen, plural, size
+from modelops.cli.bundle._registry import FindingRow, as_finding
+
+if TYPE_CHECKING:
+    from modelops_bundle.transfer.push import PushPlan
+
+
+@dataclass(frozen=True, slots=True)
+class Pushed:
+    """A bundle that was pushed, or would be with `dry_run`."""
+
+    reference: str
+    digest: str | None
+    content: str
+    pushed: bool
+    up_to_date: bool
+    dry_run: bool
+    added: list[str]
+    modified: list[str]
+    deleted: list[str]
+    total_files: int
+    layers: int
+    reused_layers: int
+    bytes_to_pack: int
+    bytes_sent: int
+    bytes_reused: int
+    findings: list[FindingRow]
+
+
+def render(answer: Pushed, screen: Screen) -> Iterator[str]:
+    if answer.up_to_date:
+        yield "Everything up to date"
+    else:
+        up, cross = screen.mark("↑", "^"), screen.mark("×", "x")
+        changed = len(answer.added) + len(answer.modified) + len(answer.deleted)
+        yield (
+            f"{up} {plural(changed, 'file')} changed: {plural(answer.layers, 'layer')}, "
+            f"{size(answer.bytes_to_pack)} to send, {plural(answer.reused_layers, 'layer')} reused"
+        )
+        yield from (f"  {up} {path}" for path in (*answer.added, *answer.modified))
+        yield from (f"  {cross} {path}" for path in answer.deleted)
+    if answer.pushed:
+        sent, reused = size(answer.bytes_sent), size(answer.bytes_reused)
+        yield f"Pushed {answer.reference} ({sent} sent, {reused} reused)"
+    if answer.digest is not None:
+        yield f"Digest: {answer.digest}"
+    yield f"Content: {answer.content}"
+
+
+@command(answer=Pushed, render=render)
+@click.option("--tag", help="Tag to move (default: that of the project).")
+@click.option("--dry-run", is_flag=True, help="Do all but the first write; same exit code.")
+@click.option("--force", is_flag=True, help="Even if it undoes somebody else's push.")
+@click.option("--refresh", is_flag=True, help="Let the registry follow the code first.")
+@click.option("--allow-stale", is_flag=True, help="Even if the registry does not fit the code.")
+def push(
+    call: Call, tag: str | None, dry_run: bool, force: bool, refresh: bool, allow_stale: bool
+) -> Pushed:
+    """Pack what changed and move the tag; the bundle describes its own bytes.
+
+    Nothing is pushed when the registry does not fit the code (exit code 3).
+    """
+    from modelops import wiring
+    from modelops_bundle.project import find_project
+    from modelops_bundle.transfer.push import plan_push
+    from modelops_bundle.transfer.push import push as push_bundle
+
+    if refresh and dry_run:
+        raise click.UsageError("--refresh writes the registry; --dry-run writes nothing")
+    project = find_project(call.start)
+    store: Any = wiring.open_artifacts(call.config, project.repository)
+    if refresh:
+        from modelops_bundle.registering import refresh as follow
+
+        follow(project)
+    if dry_run:
+        plan = plan_push(project, store, tag, allow_stale=allow_stale, force=force)
+        return as_answer(call, plan, dry_run=True)
+    reporter = call.reporter()
+    try:
+        done = push_bundle(
+            project, store, tag, allow_stale=allow_stale, force=force, reporter=reporter
+        )
+    finally:
+        reporter.close()
+    return as_answer(
+        call,
+        done.plan,
+        digest=done.manifest,
+        pushed=done.pushed,
+        bytes_sent=done.sent,
+        bytes_reused=done.reused,
+    )
+
+
+def as_answer(
+    call: Call,
+    plan: PushPlan,
+    *,
+    digest: str | None = None,
+    pushed: bool = False,
+    dry_run: bool = False,
+    bytes_sent: int = 0,
+    bytes_reused: int = 0,
+) -> Pushed:
+    for finding in plan.findings:
+        if finding.severity == "warning":
+            call.console.warn(str(finding))
+    up_to_date, layers = plan.up_to_date, len(plan.buckets)
+    return Pushed(
+        reference=plan.reference,
+        digest=digest,
+        content=plan.content,
+        pushed=pushed,
+        up_to_date=up_to_date,
+        dry_run=dry_run,
+        added=list(plan.changes.added),
+        modified=list(plan.changes.modified),
+        deleted=list(plan.changes.deleted),
+        total_files=len(plan.rows),
+        layers=0 if up_to_date else layers - len(plan.reused),
+        reused_layers=layers if up_to_date else len(plan.reused),
+        bytes_to_pack=0 if up_to_date else plan.bytes_to_pack,
+        bytes_sent=bytes_sent,
+        bytes_reused=bytes_reused,
+        findings=[as_finding(finding) for finding in plan.findings],
+    )
