@@ -7,8 +7,10 @@ import sys
 import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, CancelledError, Future, wait
+from importlib import import_module
 from pathlib import Path
 from queue import Empty, SimpleQueue
+from types import MappingProxyType
 from typing import Any, TypeVar
 
 from modelops.engine.batches import Batches, BatchSizer
@@ -18,8 +20,7 @@ from modelops.engine.environments.own_process import OwnProcessGuest
 from modelops.engine.environments.runner_process import Launch, guest_environ
 from modelops.engine.environments.spec import EnvironmentSpec, import_roots
 from modelops.engine.environments.supervised import ISOLATIONS, SupervisedGuest
-from modelops.engine.executors.inline import InlineExecutor, settling
-from modelops.engine.executors.process_pool import ProcessPool
+from modelops.engine.futures import map_future
 from modelops.engine.guest import Guest, Member
 from modelops.engine.requests import (
     EvaluationOutcome,
@@ -42,7 +43,13 @@ from modelops_contracts.simulation import (
 
 __all__ = ["EXECUTORS", "EngineService", "open_engine"]
 
-EXECUTORS = ("inline", "process_pool")
+#: Adapters of the Executor port by name; each is imported when it is asked for.
+EXECUTORS: Mapping[str, str] = MappingProxyType(
+    {
+        "inline": "modelops.engine.executors.inline:InlineExecutor",
+        "process_pool": "modelops.engine.executors.process_pool:ProcessPool",
+    }
+)
 
 T = TypeVar("T")
 
@@ -197,7 +204,7 @@ class EngineService:
             return self.submit_batch_with_aggregation([replicate_set], target_entrypoint)[0]
         requests = [_request(task, i) for i, task in enumerate(replicate_set.tasks())]
         future = self._executor.submit(self._guests.run_batch, self._stop, requests)
-        return _mapped(
+        return map_future(
             _as_future(future), lambda outcomes: [as_return(o, self._spill) for o in outcomes]
         )
 
@@ -215,19 +222,21 @@ class EngineService:
             policy=_DEFAULT_POLICY,
         )
         work = EvaluationWork(request, tuple(_request(task, i) for i, task in enumerate(tasks)))
-        return _mapped(self.start_evaluation(work), lambda outcome: as_aggregation(outcome, target))
+        return map_future(
+            self.start_evaluation(work), lambda outcome: as_aggregation(outcome, target)
+        )
 
     def submit_evaluation(self, request: EvaluationRequest) -> Future[Evaluation]:
         tasks = [request.task.with_seed(seed) for seed in request.seeds]
         work = EvaluationWork(request, tuple(_request(task, i) for i, task in enumerate(tasks)))
-        return _mapped(self.start_evaluation(work), lambda outcome: outcome.evaluation)
+        return map_future(self.start_evaluation(work), lambda outcome: outcome.evaluation)
 
     def gather(self, futures: Sequence[Future[T]]) -> list[T]:
         return [future.result() for future in futures]
 
     def _start_task(self, task: SimTask) -> Future[SimReturn]:
         call = self._executor.submit(self._guests.run_batch, self._stop, [_request(task, 0)])
-        return _mapped(_as_future(call), lambda outcomes: as_return(outcomes[0], self._spill))
+        return map_future(_as_future(call), lambda outcomes: as_return(outcomes[0], self._spill))
 
     # ------------------------------------------------------------ end
 
@@ -264,39 +273,47 @@ def open_engine(
     (inline only). Raises InvalidInput for an option that the executor cannot honour.
     """
     _check_options(executor, slots, timeout, isolation, debug, memory_budget)
-    roots, spill = import_roots(root), log_dir / "tables"
+    guests: SlotGuests
     if executor == "inline":
         _check_inline(environment)
-        inline = SlotGuests(
-            lambda _number: OwnProcessGuest(root, roots, wire=environment.wire, debug=debug)
-        )
-        service = EngineService(InlineExecutor(debug=debug), inline, spill=spill)
+        guests = _inline_guests(root, environment, debug=debug)
+        runs_calls = _load_executor("inline")(debug=debug)
     else:
         launch = Launch(
             python=environment.python,
             archive=ensure_archive(cache_dir or log_dir),
             root=root,
-            roots=roots,
-            environ=guest_environ(base_env, threads=threads),
+            roots=import_roots(root),
+            variables=guest_environ(base_env, threads=threads),
             wire=environment.wire,
             start_budget=start_budget,
         )
-
-        def make(number: int) -> Guest:
-            return SupervisedGuest(
-                launch,
-                GuestLog(log_dir / f"slot-{number}.log"),
-                worker=f"slot-{number}",
-                timeout=timeout,
-                isolation=isolation,
-                memory_budget=memory_budget,
-            )
-
-        service = EngineService(ProcessPool(slots), SlotGuests(make), spill=spill)
-    try:
+        limits = {"timeout": timeout, "isolation": isolation, "memory_budget": memory_budget}
+        guests = _supervised_guests(launch, log_dir, limits)
+        runs_calls = _load_executor(executor)(slots)
+    with contextlib.closing(EngineService(runs_calls, guests, spill=log_dir / "tables")) as service:
         yield service
-    finally:
-        service.close()
+
+
+def _inline_guests(root: Path, environment: EnvironmentSpec, *, debug: bool) -> SlotGuests:
+    def make(_number: int) -> Guest:
+        return OwnProcessGuest(root, import_roots(root), wire=environment.wire, debug=debug)
+
+    return SlotGuests(make)
+
+
+def _supervised_guests(launch: Launch, log_dir: Path, limits: Mapping[str, Any]) -> SlotGuests:
+    def make(number: int) -> Guest:
+        name = f"slot-{number}"
+        return SupervisedGuest(launch, GuestLog(log_dir / f"{name}.log"), worker=name, **limits)
+
+    return SlotGuests(make)
+
+
+def _load_executor(name: str) -> Callable[..., Executor]:
+    module, _, attribute = EXECUTORS[name].partition(":")
+    found: Callable[..., Executor] = getattr(import_module(module), attribute)
+    return found
 
 
 def _check_options(
@@ -365,31 +382,3 @@ def _outcomes_of(future: Future[list[SimOutcome]], batch: Sequence[SimRequest]) 
 
 def _request(task: SimTask, replicate: int) -> SimRequest:
     return SimRequest(task.task_id(), task, replicate)
-
-
-def _mapped(future: Future[Any], change: Callable[[Any], T]) -> Future[T]:
-    """A future of the changed result; cancelling it cancels the original."""
-    result: Future[T] = _Linked(future)
-
-    def settle(done: Future[Any]) -> None:
-        if not result.set_running_or_notify_cancel():
-            return
-        if done.cancelled():
-            result.set_exception(CancelledError())
-        elif (error := done.exception()) is not None:
-            result.set_exception(error)
-        else:
-            with settling(result):
-                result.set_result(change(done.result()))
-
-    future.add_done_callback(settle)
-    return result
-
-
-class _Linked(Future[T]):
-    def __init__(self, origin: Future[Any]) -> None:
-        super().__init__()
-        self._origin = origin
-
-    def cancel(self) -> bool:
-        return self._origin.cancel() and super().cancel()

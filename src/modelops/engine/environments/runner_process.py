@@ -78,7 +78,7 @@ class Launch:
     archive: Path
     root: Path
     roots: tuple[str, ...]
-    environ: Mapping[str, str]
+    variables: Mapping[str, str]
     wire: str | None = None
     start_budget: float = 300.0
 
@@ -108,11 +108,10 @@ class RunnerProcess:
         self._looked = 0.0
         self._log.mark()
         self._process, self._channel = _spawn(launch, log)
-        try:
+        with contextlib.ExitStack() as unless_greeted:
+            unless_greeted.callback(self.kill)
             self._greet()
-        except BaseException:
-            self.kill()
-            raise
+            unless_greeted.pop_all()
 
     @property
     def pid(self) -> int:
@@ -262,7 +261,7 @@ def _start(launch: Launch, channel: int, output: int) -> subprocess.Popen[bytes]
     return subprocess.Popen(
         command,
         cwd=launch.root,
-        env=dict(launch.environ),
+        env=dict(launch.variables),
         stdin=subprocess.DEVNULL,
         stdout=output,
         stderr=output,

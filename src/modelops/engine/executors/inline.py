@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-import contextlib
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future
 from typing import Any, TypeVar
 
-__all__ = ["InlineExecutor", "settling"]
+from modelops.engine.futures import settling
+
+__all__ = ["InlineExecutor"]
 
 T = TypeVar("T")
 A = TypeVar("A")
@@ -45,19 +46,3 @@ class InlineExecutor:
 
     def close(self) -> None:
         self._closed = True
-
-
-@contextlib.contextmanager
-def settling(future: Future[Any], *, everything_escapes: bool = False) -> Iterator[None]:
-    """Hands an exception of its block to a future; interrupts are nobody's result and escape."""
-    with contextlib.ExitStack() as stack:
-        if not everything_escapes:
-            stack.push(lambda _kind, error, _traceback: _take(future, error))
-        yield
-
-
-def _take(future: Future[Any], error: BaseException | None) -> bool:
-    if not isinstance(error, Exception):
-        return False
-    future.set_exception(error)
-    return True
