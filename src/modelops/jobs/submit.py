@@ -29,9 +29,9 @@ from modelops_contracts.ports import ArtifactStore, NullReporter, Reporter
 from modelops_contracts.study import CalibrationSpec, SimulationStudy, load_spec
 
 if TYPE_CHECKING:
-    from modelops_bundle.opening import OpenBundle
-
     from modelops.engine.service import EngineService
+    from modelops_bundle.opening import OpenBundle
+    from modelops_bundle.project import Project
 
 __all__ = ["SubmissionPlan", "SubmitOptions", "apply_submission", "plan_submission"]
 
@@ -198,11 +198,37 @@ def _bundle_store(
         store = wiring.open_artifacts(config, repository)
         yield store, BundleFacts(repository, store.resolve(reference), tag=reference), config
         return
-    with _scratch(config) if options.dry_run else contextlib.nullcontext(config) as place:
-        store = wiring.open_artifacts(place, project.repository)
-        manifest = _push(project_root, project.default_tag, store, project.repository, options)
-        facts = BundleFacts(project.repository, manifest, tag=project.default_tag)
-        yield store, facts, place
+    store = wiring.open_artifacts(config, project.repository)
+    facts = BundleFacts(project.repository, "", tag=project.default_tag)
+    if not options.dry_run:
+        pushed = _push(project, store, options)
+        yield store, replace(facts, manifest=pushed), config
+        return
+    with _scratch(config) as place:
+        copy = _copy_of(project, store, options, place.paths.home / "project")
+        scratch_store = wiring.open_artifacts(place, project.repository)
+        pushed = _push(copy, scratch_store, options)
+        yield scratch_store, replace(facts, manifest=pushed), place
+
+
+def _push(project: Project, store: Any, options: SubmitOptions) -> str:
+    from modelops_bundle.transfer.push import push
+
+    return push(project, store, project.default_tag, allow_stale=options.allow_stale).manifest
+
+
+def _copy_of(project: Project, store: Any, options: SubmitOptions, folder: Path) -> Project:
+    """A project with the files that a push would send, after every check a push makes."""
+    from modelops_bundle.project import open_project
+    from modelops_bundle.transfer.push import plan_push
+
+    plan = plan_push(project, store, project.default_tag, allow_stale=options.allow_stale)
+    own = [path.relative_to(project.root) for path in project.storage.glob("*") if path.is_file()]
+    for path in dict.fromkeys([*own, *(Path(row.path) for row in plan.rows)]):
+        target = folder / path
+        target.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy2(project.root / path, target, follow_symlinks=False)
+    return open_project(folder)
 
 
 @contextlib.contextmanager
@@ -232,14 +258,6 @@ def _split_reference(reference: str, repository: str) -> tuple[str, str]:
         return repository, reference
     name, _, tag = reference.rpartition(":")
     return name, tag
-
-
-def _push(
-    root: Path, tag: str, store: ArtifactStore, repository: str, options: SubmitOptions
-) -> str:
-    from modelops_bundle.api import push_dir
-
-    return push_dir(root, tag, allow_stale=options.allow_stale, store=store, repository=repository)
 
 
 # ---------------------------------------------------------------- asking the model
