@@ -494,7 +494,7 @@ def load_target(reference: str) -> Any:
 
 def make_target(source: object, reference: str | None = None) -> Any:
     """A target from a target object, a decorated function, or a function without arguments."""
-    if is_target(source) or isinstance(source, LossTargetSet | LikelihoodTargetSet):
+    if is_target(source):
         return source
     label = str(reference or getattr(source, "__name__", repr(source)))
     if not callable(source):
@@ -503,7 +503,7 @@ def make_target(source: object, reference: str | None = None) -> Any:
             hint="decorate a function with @calibration_target that returns a target",
         )
     made = _call(source, label)
-    if not is_target(made) and not isinstance(made, LossTargetSet | LikelihoodTargetSet):
+    if not is_target(made):
         raise InvalidType(
             f"{label} returned a {type(made).__name__}, not a target",
             hint="return a LossTarget or LikelihoodTarget (model_output and evaluate)",
@@ -548,9 +548,8 @@ def resolve_targets(items: Iterable[object]) -> list[Any]:
     """Targets from references, objects, decorated functions and sets, in order, names distinct."""
     found: list[Any] = []
     for item in items:
-        target = load_target(item) if isinstance(item, str) else make_target(item)
-        if isinstance(target, LossTargetSet | LikelihoodTargetSet):
-            found += target.targets
+        if isinstance(item, LossTargetSet | LikelihoodTargetSet):
+            found += item.targets
         else:
-            found.append(target)
+            found.append(load_target(item) if isinstance(item, str) else make_target(item))
     return found
