@@ -187,7 +187,7 @@ def evaluate(
     replicates: str = "logmeanexp",
     weights: Mapping[str, float] | None = None,
 ) -> Evaluation:
-    """Score one parameter set with ``n_replicates`` simulations. Failures are data in the result."""
+    """Score one parameter set with ``n_replicates`` simulations; failures are data in the result."""
     if n_replicates < 1:
         raise InvalidInput(f"n_replicates must be at least 1, not {n_replicates}")
     instance = _instance_of(model)
@@ -291,10 +291,10 @@ def _instance_of(model: ModelLike) -> BaseModel:
         return _instance_of(load_symbol(model))
     if isinstance(model, BaseModel):
         return model
-    if isinstance(model, type) and issubclass(model, BaseModel):
-        describe_model(model)  # says what is missing in words
-        return model()
-    raise InvalidType(f"a model is a BaseModel class, instance or 'module:Class', not {model!r}")
+    if not isinstance(model, type):
+        raise InvalidType(f"a model is a class, an instance or 'module:Class', not {model!r}")
+    describe_model(model)  # says what is missing in words
+    return model()
 
 
 def _describe_targets(targets: object) -> list[Described]:
@@ -362,7 +362,7 @@ def _open_journal(folder: Path | None) -> Journal:
 
 def _target_digest(target: Any) -> str:
     """Over the observed data and how they are scored, as far as a value shows it."""
-    data = getattr(target, "data", None)
+    data: Any = getattr(target, "data", None)
     rows = data.write_csv() if hasattr(data, "write_csv") else repr(data)
     fields = {
         "name": str(getattr(target, "name", "")),

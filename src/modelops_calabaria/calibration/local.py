@@ -59,7 +59,7 @@ class _AuthorsCode:
 
 
 class LocalModel:
-    """A model, a scenario and a configuration; runs one seed at a time and remembers recent ones."""
+    """A model, a scenario and a configuration; remembers the latest simulations."""
 
     def __init__(
         self,

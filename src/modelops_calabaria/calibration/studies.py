@@ -124,7 +124,8 @@ def _mappings(design: object) -> Iterable[Mapping[str, Any]]:
     if isinstance(design, Sequence) and all(isinstance(row, Mapping) for row in design):
         return list(design)
     raise InvalidInput(
-        f"a design is a list of mappings, a frame, a sampler or a study, not {type(design).__name__}"
+        "a design is a list of mappings, a frame, a sampler or a study, "
+        f"not {type(design).__name__}"
     )
 
 
