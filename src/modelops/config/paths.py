@@ -52,6 +52,11 @@ class Paths:
         return self.home / "cache" / "runner"
 
     @property
+    def descriptions(self) -> Path:
+        """What models and targets said about themselves, by digest of code and environment."""
+        return self.home / "cache" / "descriptions"
+
+    @property
     def logs(self) -> Path:
         return self.home / "logs"
 

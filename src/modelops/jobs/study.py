@@ -122,6 +122,8 @@ def _score(work: Work, rows: Sequence[Wanted], use: UseOfSims) -> str:
         return f"the targets could not be scored: {error}"
     finally:
         _write_scores(work, {key: scores[key] for key in keys if key in scores})
+        finite = [one.objective for one in scores.values() if math.isfinite(one.objective)]
+        work.ledger.advance(0, best=min(finite, default=None))
     work.reporter.finish(_faults(scores.values()))
     return ""
 

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 from modelops import wiring
 from modelops.config.model import Config, read_policy
 from modelops.jobs.check import complete_study, find_study_warnings, fits_outputs, needed_outputs
+from modelops.jobs.describe import Question, describe_all
 from modelops.jobs.documents import BundleFacts, ChosenTarget, JobPlan, RunChoices
 from modelops.jobs.folder import new_job_id
 from modelops.jobs.keys import wanted_of
@@ -24,12 +25,11 @@ from modelops.jobs.record import JobRecord, Progress, timestamp
 from modelops.jobs.resolve import TargetChoice, choose_targets, find_model
 from modelops_contracts.errors import InvalidInput
 from modelops_contracts.job_state import JobState
-from modelops_contracts.models import ModelDescription, TargetDescription
+from modelops_contracts.models import TargetDescription
 from modelops_contracts.ports import ArtifactStore, NullReporter, Reporter
 from modelops_contracts.study import CalibrationSpec, SimulationStudy, load_spec
 
 if TYPE_CHECKING:
-    from modelops.engine.service import EngineService
     from modelops_bundle.opening import OpenBundle
     from modelops_bundle.project import Project
 
@@ -108,7 +108,7 @@ def plan_submission(
         wiring.open_bundle_tree(place, store, pushed.manifest) as bundle,
     ):
         facts = replace(pushed, content=bundle.content)
-        planner = _Planner(spec, bundle, config, options, reporter or NullReporter())
+        planner = _Planner(spec, bundle, config, place, options, reporter or NullReporter())
         job, spec, warnings = planner.plan()
     name = options.name or str(spec.metadata.get("name") or Path(spec_path).stem)
     root = environment.results_root(project_root)
@@ -271,10 +271,12 @@ class _Planner:
         spec: Spec,
         bundle: OpenBundle,
         config: Config,
+        cache: Config,
         options: SubmitOptions,
         reporter: Reporter,
     ) -> None:
-        self._spec, self._bundle, self._config = spec, bundle, config
+        self._spec, self._bundle = spec, bundle
+        self._config, self._cache = config, cache
         self._options, self._reporter = options, reporter
 
     def plan(self) -> tuple[JobPlan, Spec, list[str]]:
@@ -290,10 +292,13 @@ class _Planner:
         environment = wiring.prepare_environment(
             self._config, self._bundle.root, reporter=self._reporter
         )
-        described = _describe(
-            self._config, self._bundle, environment, registry.models[model_id].entrypoint, choices
+        models, described = describe_all(
+            self._cache,
+            self._bundle.root,
+            environment,
+            self._questions(model_id, choices),
         )
-        targets = [self._chosen(c, t) for c, t in zip(choices, described[1], strict=True)]
+        targets = [self._chosen(c, t) for c, t in zip(choices, described, strict=True)]
         settle = _settle_study if isinstance(self._spec, SimulationStudy) else _settle_calibration
         job = JobPlan(
             kind="study" if isinstance(self._spec, SimulationStudy) else "calibration",
@@ -304,11 +309,19 @@ class _Planner:
             environment=environment.digest,
             outputs=(),
             config={},
-            description=described[0],
+            description=models[0],
             targets=tuple(targets),
             choices=self._choices(),
         )
         return settle(job, self._spec, explicit=self._targets_are_explicit())  # type: ignore[arg-type]
+
+    def _questions(self, model_id: str, choices: Sequence[TargetChoice]) -> list[Question]:
+        bundle = self._bundle
+        model = bundle.registry.models[model_id].entrypoint
+        return [
+            ("model", model, bundle.model_digests[model_id]),
+            *(("target", c.entrypoint, bundle.target_digests[c.target_id]) for c in choices),
+        ]
 
     def _chosen(self, choice: TargetChoice, described: TargetDescription) -> ChosenTarget:
         return ChosenTarget(
@@ -336,36 +349,6 @@ class _Planner:
             or (jobs.max_failed if study else jobs.max_failed_trials),
             max_time=self._options.max_time,
         )
-
-
-def _describe(
-    config: Config,
-    bundle: OpenBundle,
-    environment: Any,
-    model: str,
-    choices: Sequence[TargetChoice],
-) -> tuple[ModelDescription, list[TargetDescription]]:
-    with tempfile.TemporaryDirectory(prefix="modelops-describe-") as logs:
-        opened = wiring.open_engine(
-            root=bundle.root,
-            environment=environment,
-            log_dir=Path(logs),
-            workers=1,
-            cache_dir=config.paths.runner_cache,
-        )
-        with opened as engine:
-            return _ask(engine, model, choices)
-
-
-def _ask(
-    engine: EngineService, model: str, choices: Sequence[TargetChoice]
-) -> tuple[ModelDescription, list[TargetDescription]]:
-    described = ModelDescription.from_json(engine.describe("model", model))
-    targets = [
-        TargetDescription.from_json(engine.describe("target", choice.entrypoint))
-        for choice in choices
-    ]
-    return described, targets
 
 
 def _settle_study(
