@@ -222,8 +222,8 @@ def test_refresh_leaves_entries_of_a_broken_file_alone(project: Project) -> None
 
 
 def test_new_definitions_are_offered_then_added(project: Project) -> None:
-    edit(project, "targets/counts.py", "def read(path)",
-         '@calibration_target(model_output="cases")\ndef extra(): ...\n\ndef read(path)')  # fmt: skip
+    extra = '@calibration_target(model_output="cases")\ndef extra(): ...\n\n\n'
+    edit(project, "targets/counts.py", "def read(path)", extra + "def read(path)")
     assert ("new", "extra") in lines(refresh(project))
     assert "extra" not in load_registry(project.root).targets
     assert ("added", "extra") in lines(refresh(project, RefreshOptions(add_new=True)))
