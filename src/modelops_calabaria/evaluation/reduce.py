@@ -73,7 +73,8 @@ class MeanOverMetrics:
     def per_replicate(self, aligned: AlignedData) -> Floats:
         names = aligned.observed_keys().get_column("metric").to_list()
         weights = self._row_weights(aligned, names)
-        losses: Floats = aligned.grid(LOSS_COL) @ weights / weights.sum()
+        # No matrix product: its order of summation depends on the machine.
+        losses: Floats = (aligned.grid(LOSS_COL) * weights).sum(axis=1) / weights.sum()
         return losses
 
     def reduce(self, aligned: AlignedData) -> float:
