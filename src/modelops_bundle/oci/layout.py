@@ -92,11 +92,13 @@ class LayoutStore:
 
     def get_blob(self, digest: str) -> BinaryIO:
         """Return a blob as a stream that raises `IntegrityError` at its end if it was damaged."""
+        path = self._blob(digest)
         try:
-            stream = self._blob(digest).open("rb")
+            stream = path.open("rb")
         except FileNotFoundError:
             raise NotFound(f"{self.location}: blob {digest} not found") from None
-        return io.BufferedReader(VerifyingReader(stream, digest), _CHUNK)
+        reader = VerifyingReader(stream, digest, hint=f"remove {path} and push again")
+        return io.BufferedReader(reader, _CHUNK)
 
     def put_blob(self, digest: str, source: BinaryIO) -> None:
         """Store a blob; `IntegrityError`, and nothing stored, when the bytes are others."""
@@ -168,9 +170,10 @@ class LayoutStore:
 class VerifyingReader(io.RawIOBase):
     """Passes bytes on and checks their digest when the end is reached."""
 
-    def __init__(self, stream: BinaryIO, digest: str) -> None:
+    def __init__(self, stream: BinaryIO, digest: str, *, hint: str | None = None) -> None:
         super().__init__()
         self._stream = stream
+        self._hint = hint
         self._digest = digest
         self._hash = hashlib.sha256()
 
@@ -187,7 +190,7 @@ class VerifyingReader(io.RawIOBase):
             raise IntegrityError(
                 f"blob {self._digest} is damaged: its bytes hash to sha256:"
                 f"{self._hash.hexdigest()}",
-                hint="push the bundle again",
+                hint=self._hint,
             )
         return len(data)
 

@@ -180,7 +180,8 @@ def plan_push(
         findings=preflight.findings,
         remote=remote,
         environment=files.environment.record,
-        up_to_date=_is_same_bundle(current, state, preflight, files.environment.record),
+        up_to_date=_is_same_bundle(current, state, preflight, files.environment.record)
+        and all(store.has_blob(layer.digest) for layer in (current.layers if current else ())),
         newly_tracked=preflight.track,
         vanished=preflight.vanished,
     )

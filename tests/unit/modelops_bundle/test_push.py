@@ -322,6 +322,16 @@ def test_a_damaged_blob_is_never_opened(
     assert [p for p in (tmp_path / "cache/trees").iterdir() if p.is_dir()] == []
 
 
+def test_a_lost_layer_is_sent_again(project: Project, store: LayoutStore) -> None:
+    first = push(project, store)
+    manifest = json.loads(store.get_manifest(first.manifest))
+    layer = manifest["layers"][0]["digest"]
+    (store.root / "blobs/sha256" / layer.removeprefix("sha256:")).unlink()
+    again = push(project, store)
+    assert (again.pushed, again.manifest) == (True, first.manifest)
+    assert store.has_blob(layer)
+
+
 def test_bundles_are_opened_by_digest_only(
     project: Project, store: LayoutStore, tmp_path: Path
 ) -> None:

@@ -1,0 +1,123 @@
+"""What holds for every set of files, not only for the ones we thought of."""
+
+from __future__ import annotations
+
+import io
+import tempfile
+from pathlib import Path
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from modelops_bundle.diff import compare_files, undone_by
+from modelops_bundle.manifest import Layer, content_digest, safe_path, sha256_of
+from modelops_bundle.packing import pack_layer, unpack_layer
+from modelops_bundle.placement import MOST_LAYERS, place_files
+from modelops_bundle.snapshot.index import FileRow
+from modelops_bundle.tracking import read_tracked, write_tracked
+
+names = st.text(st.characters(codec="utf-8", exclude_characters="/\0\r"), min_size=1, max_size=12)
+paths = st.lists(names, min_size=1, max_size=3).map("/".join)
+sizes = st.dictionaries(paths, st.integers(0, 3_000_000), max_size=60)
+plain = st.text(st.characters(categories=("L", "N")), min_size=1, max_size=20)
+contents = st.dictionaries(plain, st.binary(max_size=2000), min_size=1, max_size=8)
+
+
+def row(path: str, data: bytes) -> FileRow:
+    return FileRow(path, len(data), sha256_of(data).removeprefix("sha256:"), "0644")
+
+
+def pack(files: dict[str, bytes]) -> dict[tuple[str, ...], tuple[Layer, bytes]]:
+    found = {}
+    for bucket in place_files({path: len(data) for path, data in files.items()}):
+        rows = [row(path, files[path]) for path in bucket.paths]
+        with pack_layer(bucket, rows, {}, lambda path: io.BytesIO(files[path])) as packed:
+            found[bucket.paths] = (packed.layer, packed.open().read())
+    return found
+
+
+@given(sizes)
+def test_every_file_is_in_exactly_one_layer(files: dict[str, int]) -> None:
+    buckets = place_files(files)
+    placed = [path for bucket in buckets for path in bucket.paths]
+    assert sorted(placed) == sorted(files)
+    assert len(buckets) <= MOST_LAYERS
+
+
+@given(sizes, st.randoms(use_true_random=False))
+def test_placement_does_not_depend_on_order(files: dict[str, int], random: object) -> None:
+    items = list(files.items())
+    random.shuffle(items)  # type: ignore[attr-defined]
+    assert place_files(dict(items)) == place_files(files)
+
+
+@settings(max_examples=40)
+@given(contents)
+def test_layers_are_the_same_whatever_the_order_and_come_back(files: dict[str, bytes]) -> None:
+    layers = pack(files)
+    assert pack(dict(reversed(files.items()))) == layers
+    with tempfile.TemporaryDirectory() as folder:
+        for members, (layer, data) in layers.items():
+            rows = [row(path, files[path]) for path in members]
+            unpack_layer(io.BytesIO(data), layer, rows, {}, Path(folder))
+        found = {path: (Path(folder) / path).read_bytes() for path in files}
+    assert found == files
+
+
+@settings(max_examples=40)
+@given(contents, st.binary(max_size=50))
+def test_editing_one_small_file_changes_one_layer(files: dict[str, bytes], data: bytes) -> None:
+    edited = {**files, min(files): data}
+    before = {item[0].digest for item in pack(files).values()}
+    after = {item[0].digest for item in pack(edited).values()}
+    assert len(after - before) == (1 if edited != files else 0)
+
+
+@given(st.dictionaries(paths, st.binary(max_size=5), max_size=10))
+def test_the_content_digest_knows_paths_and_contents_only(files: dict[str, bytes]) -> None:
+    rows = [row(path, data) for path, data in files.items()]
+    other = [FileRow(item.path, item.size, item.sha256, "0755") for item in reversed(rows)]
+    assert content_digest(rows) == content_digest(other)
+
+
+@given(st.lists(paths, max_size=8))
+def test_tracked_lists_come_back(listed: list[str]) -> None:
+    with tempfile.TemporaryDirectory() as folder:
+        write_tracked(Path(folder), listed)
+        assert read_tracked(Path(folder)) == tuple(sorted(set(listed)))
+
+
+@given(paths)
+def test_a_safe_path_stays_below_its_directory(path: str) -> None:
+    if safe_path(path):
+        joined = Path("/root/tree") / path
+        assert joined.is_relative_to("/root/tree")
+        assert ".." not in joined.parts
+
+
+states = st.dictionaries(
+    st.sampled_from("abcd"), st.tuples(st.sampled_from("12"), st.just("0644")), max_size=4
+)
+
+
+@given(states, states)
+def test_a_comparison_explains_the_whole_difference(
+    before: dict[str, tuple[str, str]], after: dict[str, tuple[str, str]]
+) -> None:
+    changes = compare_files(before, after)
+    rebuilt = {path: value for path, value in before.items() if path not in changes.deleted}
+    rebuilt |= {path: after[path] for path in (*changes.added, *changes.modified)}
+    assert rebuilt == after
+
+
+@given(states, states, st.none() | states)
+def test_nothing_is_undone_without_being_named(
+    local: dict[str, tuple[str, str]],
+    remote: dict[str, tuple[str, str]],
+    base: dict[str, tuple[str, str]] | None,
+) -> None:
+    undone = undone_by(local, remote, base)
+    if not undone:
+        changed = {p for p in {*remote, *(base or {})} if remote.get(p) != (base or {}).get(p)}
+        wanted = changed if base is not None else {*remote, *local}
+        assert all(local.get(path) == remote.get(path) for path in wanted)
