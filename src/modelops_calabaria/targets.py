@@ -18,7 +18,11 @@ from modelops_calabaria.alignment.errors import (
     ScoringError,
 )
 from modelops_calabaria.alignment.metric import MetricAlignment
-from modelops_calabaria.alignment.strategy import AlignmentStrategy, read_observed
+from modelops_calabaria.alignment.strategy import (
+    AlignmentStrategy,
+    align_compared,
+    read_observed,
+)
 from modelops_calabaria.evaluation.evaluator import (
     LikelihoodEvaluator,
     LoglikFunction,
@@ -72,7 +76,7 @@ class _ObservedTarget:
         """Aligned data after the coverage policy; errors name target, output, replicate, seed."""
         tables = [self.table(outputs, r) for r, outputs in enumerate(sim_outputs)]
         try:
-            aligned = self.alignment.align(self.observed, tables)
+            aligned = align_compared(self.alignment, self.observed, tables, simulated_columns)
             return apply_coverage(
                 aligned, self.coverage, simulated_columns, n_missing_obs=self.n_missing_obs
             )
@@ -200,10 +204,9 @@ class LossTarget(_ObservedTarget):
         *,
         coverage: str = "error",
     ) -> None:
-        if not hasattr(evaluator, "evaluate"):
-            raise InvalidType(
-                f"target {name}: evaluator must be a LossEvaluator, got {evaluator!r}"
-            )
+        given: object = evaluator
+        if not isinstance(given, LossEvaluator):
+            raise InvalidType(f"target {name}: evaluator must be a LossEvaluator, got {given!r}")
         parts = _prepare(name, model_output, data, alignment, evaluator, coverage)
         for key, value in {**parts, "evaluator": evaluator}.items():
             object.__setattr__(self, key, value)

@@ -73,9 +73,14 @@ class ExactJoin:
         return frame
 
     def align(self, observed: object, simulated: object) -> AlignedData:
+        return self.align_columns(observed, simulated, None)
+
+    def align_columns(
+        self, observed: object, simulated: object, columns: Sequence[str] | None
+    ) -> AlignedData:
         frame = self.observed_frame(observed)
         frames, single = as_frames(simulated)
-        stacked = stack(frames, self.on_cols)
+        stacked = stack(frames, self.on_cols, columns)
         left, right = common_keys(frame, stacked, self.on_cols, self.float_key_decimals)
         pairs = cell_pairs(left, right, stacked)
         return assemble(
@@ -128,9 +133,14 @@ class AsofJoin:
         return frame.sort(self.on, maintain_order=True)
 
     def align(self, observed: object, simulated: object) -> AlignedData:
+        return self.align_columns(observed, simulated, None)
+
+    def align_columns(
+        self, observed: object, simulated: object, columns: Sequence[str] | None
+    ) -> AlignedData:
         frame = self.observed_frame(observed)
         frames, single = as_frames(simulated)
-        stacked = stack(frames, self.on)
+        stacked = stack(frames, self.on, columns)
         pairs = self._pairs(frame, stacked)
         return assemble(
             frame,

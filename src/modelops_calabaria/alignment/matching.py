@@ -52,18 +52,24 @@ class Pairs:
     once: bool = True
 
 
-def stack(frames: Sequence[pl.DataFrame], needed: Sequence[str]) -> Stacked:
-    """Collect the columns of all replicates; every table must have the same ones, in any order."""
+def stack(
+    frames: Sequence[pl.DataFrame], needed: Sequence[str], columns: Sequence[str] | None = None
+) -> Stacked:
+    """Collect ``needed`` and ``columns`` of all replicates; every table must have them.
+
+    ``columns`` None means all that the first filled table has, but the seed the simulator writes.
+    """
     heights = np.array([frame.height for frame in frames], dtype=np.int64)
     filled = [(r, frame) for r, frame in enumerate(frames) if frame.height]
-    columns: dict[str, list[pl.Series]] = {}
+    stacked: dict[str, list[pl.Series]] = {}
     if filled:
-        names = [*needed, *(name for name in filled[0][1].columns if name not in needed)]
-        if SEED_COL not in needed and SEED_COL in names:
+        wanted = filled[0][1].columns if columns is None else columns
+        names = list(dict.fromkeys([*needed, *wanted]))
+        if columns is None and SEED_COL not in needed and SEED_COL in names:
             names.remove(SEED_COL)
-        columns = {name: [_column(frame, name, r) for r, frame in filled] for name in names}
+        stacked = {name: [_column(frame, name, r) for r, frame in filled] for name in names}
     replicate = np.repeat(np.arange(len(frames), dtype=np.int64), heights)
-    return Stacked(replicate, len(frames), columns)
+    return Stacked(replicate, len(frames), stacked)
 
 
 def _column(frame: pl.DataFrame, name: str, replicate: int) -> pl.Series:

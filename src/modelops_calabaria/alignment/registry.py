@@ -11,7 +11,11 @@ import polars as pl
 from modelops_calabaria.alignment.aligned import AlignedData
 from modelops_calabaria.alignment.join import AsofJoin, ExactJoin, column_names
 from modelops_calabaria.alignment.metric import MetricAlignment
-from modelops_calabaria.alignment.strategy import AlignmentStrategy, read_observed
+from modelops_calabaria.alignment.strategy import (
+    AlignmentStrategy,
+    align_compared,
+    read_observed,
+)
 from modelops_contracts.errors import Conflict, InvalidValue, nearest
 
 AlignmentFactory = Callable[..., AlignmentStrategy]
@@ -165,6 +169,11 @@ class JoinAlignment:
 
     def align(self, observed: pl.DataFrame, simulated: object) -> AlignedData:
         return self.strategy.align(observed, simulated)
+
+    def align_columns(
+        self, observed: pl.DataFrame, simulated: object, columns: Sequence[str] | None
+    ) -> AlignedData:
+        return align_compared(self.strategy, observed, simulated, columns)
 
     def __repr__(self) -> str:
         return f"JoinAlignment(mode={self.mode!r}, on={self.on})"

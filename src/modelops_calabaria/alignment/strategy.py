@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Protocol, runtime_checkable
 
 import polars as pl
@@ -25,10 +26,25 @@ class AlignmentStrategy(Protocol):
     def align(self, observed: pl.DataFrame, simulated: object) -> AlignedData: ...
 
 
-class ObservedReader(Protocol):
-    """Optional part of a strategy: how it reads and checks observed data, once per target."""
+@runtime_checkable
+class SelectiveAlignment(AlignmentStrategy, Protocol):
+    """A strategy that can be told which simulated columns are compared, and leaves the others."""
 
-    def observed_frame(self, data: object) -> pl.DataFrame: ...
+    def align_columns(
+        self, observed: pl.DataFrame, simulated: object, columns: Sequence[str] | None
+    ) -> AlignedData: ...
+
+
+def align_compared(
+    strategy: AlignmentStrategy,
+    observed: pl.DataFrame,
+    simulated: object,
+    columns: Sequence[str] | None,
+) -> AlignedData:
+    """Align only the compared columns where the strategy can; None means all there are."""
+    if columns is not None and isinstance(strategy, SelectiveAlignment):
+        return strategy.align_columns(observed, simulated, columns)
+    return strategy.align(observed, simulated)
 
 
 def read_observed(strategy: AlignmentStrategy, data: object) -> pl.DataFrame:

@@ -13,6 +13,7 @@ from modelops_calabaria.alignment.aligned import AlignedData, Bools, Floats
 from modelops_calabaria.alignment.columns import observed_name, simulated_name
 from modelops_calabaria.alignment.coverage import compared_columns
 from modelops_calabaria.alignment.errors import ScoringError
+from modelops_calabaria.alignment.strategy import align_compared
 from modelops_calabaria.evaluation.families.base import Family
 from modelops_calabaria.evaluation.quantities import bind_params, param_names
 from modelops_contracts.errors import InvalidValue
@@ -64,7 +65,8 @@ def _align(target: Any, members: Sequence[Member]) -> tuple[AlignedData, Bools]:
     """All members in one join; gaps of members stay gaps, whatever the coverage policy."""
     tables = [target.table(outputs, r) for r, (_, outputs) in enumerate(members)]
     try:
-        aligned: AlignedData = target.alignment.align(target.observed, tables).canonical()
+        columns = target.evaluator.simulated_columns
+        aligned = align_compared(target.alignment, target.observed, tables, columns).canonical()
     except ScoringError as error:
         raise target.located(error, None) from error
     matched = aligned.matched

@@ -240,6 +240,17 @@ def test_a_column_the_model_does_not_write() -> None:
         loss().evaluate([{"out": FULL["out"].rename({"y": "yy"})}])
 
 
+def test_columns_that_are_not_compared_do_not_matter() -> None:
+    noted = FULL["out"].with_columns(note=pl.lit("x"))
+    odd = FULL["out"].with_columns(note=pl.lit(1.0), other=pl.lit(None))
+    result = loss().evaluate([{"out": noted}, FULL, {"out": odd}])
+    assert result.loss == pytest.approx(0.25)
+    assert result.aligned_data is not None
+    assert result.aligned_data.data.columns == ["day", "__replicate", "y__obs", "y__sim"]
+    with pytest.raises(AlignmentError, match=r"replicate 2 \(seed 9\): column 'y' is missing"):
+        loss().evaluate([FULL, FULL, {"out": odd.drop("y")}], seeds=[7, 8, 9])
+
+
 def test_an_output_the_model_does_not_have() -> None:
     with pytest.raises(InvalidInput, match=r"target cases: .*'out'; it has outs") as caught:
         loss().evaluate([{"outs": FULL["out"]}])
