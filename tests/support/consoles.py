@@ -246,12 +246,16 @@ def make_project(tmp_path: Path) -> Consoles:
     return consoles
 
 
+# What may change at any time without meaning anything: locks, and caches keyed by content.
+CACHES = {"lock", "parse.json", "index.json"}
+
+
 def files_below(folder: Path) -> dict[str, bytes]:
     """Every file with its bytes: what a command that failed must have left unchanged."""
     return {
         path.relative_to(folder).as_posix(): path.read_bytes()
         for path in sorted(folder.rglob("*"))
-        if path.is_file() and "__pycache__" not in path.parts
+        if path.is_file() and path.name not in CACHES and "__pycache__" not in path.parts
     }
 
 

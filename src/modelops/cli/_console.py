@@ -111,8 +111,18 @@ def one_row(text: str) -> str:
     return "".join(char if char.isprintable() else ascii(char)[1:-1] for char in text)
 
 
+def are_numbers(column: Sequence[str]) -> bool:
+    """All that is there is a number, and something is."""
+    filled = [text for text in column if text != "-"]
+    return bool(filled) and all(is_number(text) for text in filled)
+
+
 def is_number(text: str) -> bool:
-    return text == "-" or text.replace(",", "").lstrip("+-").replace(".", "", 1)[:1].isdigit()
+    try:
+        float(text)
+    except ValueError:
+        return False
+    return True
 
 
 def pairs(rows: Iterable[tuple[str, object]], *, indent: int = 2) -> list[str]:

@@ -157,9 +157,9 @@ def test_the_two_bundle_consoles_have_one_help(consoles: Consoles) -> None:
         one = consoles.run(f"{path} --help").out
         two = consoles.run(f"{command_line(path, 'modelops-bundle')} --help").out
         one = one.replace("mops bundle", "modelops-bundle")
-        if path == "mops bundle":
-            two = two.replace("  --version   Show the version and exit.\n", "")
-        assert two.split() == one.split()
+        if path == "mops bundle":  # the root of a console also has --version
+            one, two = one.partition("Commands:")[2], two.partition("Commands:")[2]
+        assert two == one
 
 
 def test_a_command_is_missing(consoles: Consoles) -> None:

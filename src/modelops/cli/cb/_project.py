@@ -97,7 +97,10 @@ def resolve(call: Call, registry: BundleRegistry, kind: str, name: str) -> Any:
     """Return the entry of a registered id; an old id works, with a warning."""
     from modelops_bundle.registry import resolve_entry
 
-    entry, old = resolve_entry(registry, kind, name)
+    try:
+        entry, old = resolve_entry(registry, kind, name)
+    except NotFound as error:
+        raise with_next_command(error, kind) from error
     if old:
         call.console.warn(f"{kind.capitalize()} {old!r} was renamed to {id_of(registry, entry)!r}")
     return entry
@@ -226,7 +229,10 @@ class InProcess(Describer):
         os.chdir(self.root)  # where the wire stands in every other environment, too
         try:
             return describe_function(kind, reference)
-        except ModelOpsError:
+        except ModelOpsError as error:
+            # The project's own list helps with a name that cannot be imported, and only with that.
+            if isinstance(error, ImportError):
+                raise with_next_command(error, kind) from error
             raise
         except Exception as error:
             raise import_failed(kind, reference, error) from error
@@ -243,6 +249,12 @@ class InEnvironment(Describer):
     def ask(self, kind: str, reference: str) -> dict[str, Any]:
         answer: dict[str, Any] = self.engine.describe(kind, reference)
         return answer
+
+
+def with_next_command(error: ModelOpsError, kind: str) -> ModelOpsError:
+    """The same about a name that was not found, with the command that lists the names there are."""
+    told = f"; {error.hint.rstrip('?')}?" if error.hint and error.hint.endswith("?") else ""
+    return NotFound(f"{error}{told}", hint=f"cb {kind}s", code=error.code, details=error.details)
 
 
 def import_failed(kind: str, reference: str, error: Exception) -> ModelOpsError:

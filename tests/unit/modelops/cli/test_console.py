@@ -41,7 +41,7 @@ def test_a_table_without_rows_is_its_header() -> None:
 
 def test_none_is_a_dash_and_the_header_alone_is_bold() -> None:
     lines = table(("NAME",), [(None,)], Screen(color=True))
-    assert lines == ["\x1b[1mNAME\x1b[0m", "   -"]
+    assert lines == ["\x1b[1mNAME\x1b[0m", "-"]
 
 
 def test_control_characters_and_markup_of_a_name_do_nothing() -> None:

@@ -175,7 +175,7 @@ def plan_lines(answer: Submitted, screen: Screen) -> Iterator[str]:
             ("Targets", ", ".join(answer.targets) or "none"),
             ("Runs", work_text(answer)),
             ("Reused", None if answer.reused is None else plural(answer.reused, "simulation")),
-            ("Estimate", None if answer.estimate is None else f"about {duration(answer.estimate)}"),
+            ("Estimate", f"about {duration(answer.estimate)}" if answer.estimate else None),
         ]
     )
 

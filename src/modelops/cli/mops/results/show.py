@@ -68,7 +68,7 @@ def calibration_lines(found: CalibrationSummary, screen: Screen) -> Iterator[str
     yield from pairs(
         [
             ("Verdict", found.verdict),
-            ("Objective", f"{figure(found.objective, 8)}{spread} (confirmed with fresh seeds)"),
+            ("Objective", f"{figure(found.objective, 8)}{spread} (confirmed)"),
             ("Search", f"{figure(found.search_value, 8)} (optimistic by {optimism(found)})"),
             ("Stopped", found.stop_reason),
         ]
