@@ -130,7 +130,7 @@ class FunctionProvider:
         seed: int,
     ) -> Mapping[str, bytes]:
         if self.predictor is None:
-            return {"cases": predictive_table([[1.0]], [1.0], seed)}
+            return {"cases": predictive_table([[1.0]] * 200, [1.0], seed)}
         return self.predictor(label, draws, seed=seed)
 
     def evaluate(self, params: UniqueParameterSet, seeds: tuple[int, ...]) -> Evaluation:

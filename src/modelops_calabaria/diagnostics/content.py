@@ -539,7 +539,8 @@ def _is_number(value: Any) -> bool:
 def _settings_section(record: CalibrationRecord) -> Section:
     settings = record.settings
     sampler = dict(settings["sampler"])
-    stop = {k: v for k, v in settings["stop"].items() if v is not None}
+    unlimited = (None, 0.0, 1_000_000)
+    stop = {k: v for k, v in settings["stop"].items() if v not in unlimited}
     rows = [
         ("model", settings["model"]),
         ("scenario", settings["scenario"]),
