@@ -100,6 +100,11 @@ def drop_repeated_keys(frame: pl.DataFrame) -> pl.DataFrame:
 
 
 def _same(frame: pl.DataFrame, key: str, own: str) -> bool:
-    if frame[key].dtype.is_integer() != frame[own].dtype.is_integer():
+    import polars as pl
+
+    kinds = [
+        (frame[name].dtype.is_integer(), frame[name].dtype == pl.String) for name in (key, own)
+    ]
+    if kinds[0] != kinds[1]:
         return False
-    return bool((frame[key] == frame[own]).all())
+    return bool(frame[key].eq_missing(frame[own]).all())

@@ -1,0 +1,129 @@
+"""What the guest makes of results and exceptions of the author's code."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from importlib.metadata import distributions
+from pathlib import Path
+
+import pytest
+
+from modelops_runner.execute import answer, describe_error
+from modelops_runner.wire import Wire, WireMissingError, find_wire
+
+
+@pytest.fixture
+def wire(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Wire]:
+    (tmp_path / "some_wire.py").write_text(
+        "RESULT = {}\n"
+        "def wire_function(entrypoint, params, seed, *, outputs=None, config=None):\n"
+        "    return RESULT\n"
+        "def old_wire(entrypoint, params, seed):\n"
+        "    return {'out': b'old'}\n"
+    )
+    monkeypatch.syspath_prepend(str(tmp_path))
+    yield find_wire("some_wire")
+    del sys.modules["some_wire"]
+
+
+def batch(**extra: object) -> dict[str, object]:
+    simulations = [{"params": {}, "seed": 1}]
+    return {"type": "run_batch", "entrypoint": "m.M/b", "simulations": simulations, **extra}
+
+
+def run(wire: Wire, **extra: object) -> tuple[dict[str, object], bytes]:
+    (header, parts), (last, _) = list(answer(wire, batch(**extra), b""))
+    assert last["type"] == "done"
+    return header, b"".join(parts)
+
+
+@pytest.mark.parametrize("result", [None, [1], {"out": "text"}, {1: b""}, {"out": None}])
+def test_a_wrong_type_is_a_failure_that_says_so(wire: Wire, result: object) -> None:
+    wire.module.RESULT = result
+    header, _ = run(wire)
+    assert header["status"] == "failed"
+    assert header["error"]["error_type"] == "TypeError"
+
+
+def test_metadata_does_not_travel(wire: Wire) -> None:
+    wire.module.RESULT = {"out": b"1", "metadata": b"{}"}
+    header, payload = run(wire)
+    assert header["tables"] == [("out", 1)]
+    assert payload == b"1"
+
+
+def test_an_older_wire_refuses_what_it_cannot_honour(wire: Wire) -> None:
+    old = find_wire("some_wire:old_wire")
+    header, payload = run(old)
+    assert (header["status"], payload) == ("ok", b"old")
+    header, _ = run(old, outputs=["out"], config={"a": 1})
+    assert header["status"] == "failed"
+    assert "outputs and config" in header["error"]["message"]
+
+
+def test_questions_that_a_wire_cannot_answer(wire: Wire) -> None:
+    ((header, _),) = answer(wire, {"type": "describe", "kind": "model", "reference": "m:M"}, b"")
+    assert header["type"] == "failed"
+    assert "describe_function" in header["error"]["message"]
+    ((header, _),) = answer(wire, {"type": "dance"}, b"")
+    assert "dance" in header["error"]["message"]
+
+
+class UnprintableError(Exception):
+    def __str__(self) -> str:
+        raise RuntimeError("not even this")
+
+
+def test_every_exception_can_be_described() -> None:
+    try:
+        raise UnprintableError
+    except UnprintableError as error:
+        found = describe_error(error)
+    assert found["error_type"].endswith("UnprintableError")
+    assert "RuntimeError" in found["message"]
+    assert "raise UnprintableError" in found["traceback"]
+
+
+def test_long_messages_are_bounded_with_both_ends() -> None:
+    found = describe_error(ValueError("a" * 100_000 + "z" * 100_000 + "\udcff"))
+    assert len(found["message"]) < 20_000
+    assert found["message"].startswith("aaa")
+    assert found["message"].endswith("zzz\\udcff")
+    found["message"].encode()
+
+
+def test_causes_are_in_the_traceback() -> None:
+    try:
+        try:
+            raise KeyError("first")
+        except KeyError as error:
+            raise ValueError("second") from error
+    except ValueError as error:
+        text = describe_error(error)["traceback"]
+    assert "first" in text
+    assert "second" in text
+
+
+def fake_distribution(folder: Path, name: str) -> None:
+    info = folder / f"{name}-1.0.dist-info"
+    info.mkdir()
+    (info / "METADATA").write_text(f"Name: {name}\nVersion: 1.0\n")
+    (info / "entry_points.txt").write_text(f"[modelops.wire]\nexecute = {name}_wire:f\n")
+
+
+def test_two_wires_in_one_environment_are_an_error(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("one", "two"):
+        fake_distribution(tmp_path, name)
+    monkeypatch.setattr(sys, "path", [str(tmp_path)])
+    with pytest.raises(WireMissingError, match=r"one_wire:f \(one\), two_wire:f \(two\)"):
+        find_wire()
+
+
+def test_an_environment_without_a_wire(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "path", [str(tmp_path)])
+    assert not list(distributions())
+    with pytest.raises(WireMissingError, match="no package"):
+        find_wire()
