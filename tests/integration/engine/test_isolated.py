@@ -31,12 +31,10 @@ def toy_wheel(folder: Path, name: str, version: str, *requires: str, **files: st
     """A wheel of pure Python modules."""
     stem = f"{name.replace('-', '_').replace('.', '_')}-{version}"
     info = f"{stem}.dist-info"
-    lines = ["Metadata-Version: 2.1", f"Name: {name}", f"Version: {version}"]
-    lines += [f"Requires-Dist: {one}" for one in requires]
+    metadata = ["Metadata-Version: 2.1", f"Name: {name}", f"Version: {version}"]
+    metadata += [f"Requires-Dist: {one}" for one in requires]
     content = {f"{key}.py": text for key, text in files.items()}
-    content[f"{info}/METADATA"] = (
-        f"Metadata-Version: 2.1\nName: {name}\nVersion: {version}\n{wanted}"
-    )
+    content[f"{info}/METADATA"] = "\n".join([*metadata, ""])
     content[f"{info}/WHEEL"] = "Wheel-Version: 1.0\nRoot-Is-Purelib: true\nTag: py3-none-any\n"
     lines = []
     for path, text in content.items():
