@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, replace
 from typing import Literal
 
 from modelops_bundle.candidates import candidate_of, lost_entry
+from modelops_bundle.changes import Action, Change, Decision
 from modelops_bundle.checking import effective_registration, find_symbol, is_named
 from modelops_bundle.codebase import Codebase
 from modelops_bundle.entries import CodeRecord, Found, derive_id, describe_entry
@@ -28,8 +29,6 @@ from modelops_contracts.registry import (
     TargetEntry,
 )
 
-Action = Literal["added", "changed", "renamed", "moved", "removed", "unchanged", "new"]
-
 
 @dataclass(frozen=True, slots=True)
 class RegisterOptions:
@@ -45,45 +44,6 @@ class RegisterOptions:
     auto_code: bool | None = None
     auto_data: bool | None = None
     code_mode: CodeMode | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Change:
-    """One line of a plan: what happens to one entry, and why."""
-
-    action: Action
-    kind: Kind
-    id: str
-    path: str
-    reasons: tuple[str, ...] = ()
-    old_id: str | None = None
-    symbol: str = ""
-
-    def to_json(self) -> Mapping[str, object]:
-        """Return plain data for programs."""
-        return {
-            "action": self.action, "kind": self.kind, "id": self.id, "path": self.path,
-            "reasons": list(self.reasons), "from": self.old_id, "symbol": self.symbol,
-        }  # fmt: skip
-
-
-@dataclass(frozen=True, slots=True)
-class Decision:
-    """A rename that is likely but not certain, and the command that confirms it."""
-
-    kind: Kind
-    old_id: str
-    new_symbol: str
-    new_path: str
-    similarity: float
-    command: str
-
-    def to_json(self) -> Mapping[str, object]:
-        """Return plain data for programs."""
-        return {
-            "kind": self.kind, "from": self.old_id, "to": self.new_symbol, "path": self.new_path,
-            "similarity": round(self.similarity, 3), "command": self.command,
-        }  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -346,9 +306,27 @@ def plan_registration(
     _drop_lost(planner, kind, path, found, options, matches, replaced)
     if chosen or options.names:
         planner.select(kind, path, options.names)
+    elif not options.exclude:
+        planner.findings.append(_nothing_found(kind, path, found))
     _record_exclusions(planner, kind, path, options)
     planner.track.add(".modelops-bundle/registry.yaml")
     return planner.finish()
+
+
+def _nothing_found(kind: Kind, path: str, found: Mapping[str, Found]) -> Finding:
+    wanted = (
+        "class that inherits from modelops_calabaria.BaseModel"
+        if kind == "model"
+        else "function decorated with @calibration_target"
+    )
+    option = "--class" if kind == "model" else "--target"
+    left = next(iter(found), None)
+    why = "abstract, private or excluded" if left is not None else f"it has no {wanted}"
+    hint = f"mops bundle register-{kind} {path} {option} {left}" if left is not None else ""
+    return Finding(
+        f"no {kind} to register in {path}: {', '.join(found) + ' is ' if found else ''}{why}",
+        code="nothing_found", severity="warning", kind=kind, path=path, fix="edit", hint=hint,
+    )  # fmt: skip
 
 
 def definitions_of(

@@ -22,7 +22,7 @@ from modelops_bundle.tracking import TRACKED_FILE, read_tracked, write_tracked
 from modelops_contracts.atomic import FileLock, write_atomically
 from modelops_contracts.digests import file_sha256
 from modelops_contracts.errors import Conflict, InvalidInput, NotFound
-from modelops_contracts.registry import BUNDLE_STORAGE_DIR, REGISTRY_PATH
+from modelops_contracts.places import BUNDLE_STORAGE_DIR, REGISTRY_PATH
 
 LOCK_SECONDS = 30.0
 LOCK_FILES = ("uv.lock", "requirements.lock")

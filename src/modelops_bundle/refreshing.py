@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from modelops_bundle.candidates import candidate_of, follow_moves, lost_entry
+from modelops_bundle.changes import Change
 from modelops_bundle.checking import (
     CheckedEntry,
     check_entry,
@@ -16,7 +17,6 @@ from modelops_bundle.checking import (
 from modelops_bundle.codebase import Codebase
 from modelops_bundle.entries import Found, derive_id
 from modelops_bundle.planning import (
-    Change,
     Planner,
     RegisterOptions,
     RegistryPlan,

@@ -8,13 +8,12 @@ from functools import partial
 from pathlib import Path
 
 from modelops_bundle.candidates import follow_moves
+from modelops_bundle.changes import Change, Decision
 from modelops_bundle.checking import check_registry
 from modelops_bundle.codebase import Codebase, open_codebase
 from modelops_bundle.findings import Finding, sort_findings
 from modelops_bundle.parse_cache import ParseCache
 from modelops_bundle.planning import (
-    Change,
-    Decision,
     RegisterOptions,
     RegistryPlan,
     plan_registration,

@@ -9,11 +9,11 @@ from typing import Literal
 
 from modelops_bundle.baselines import Baseline, read_baseline, read_pushes
 from modelops_bundle.candidates import lost_entry
+from modelops_bundle.changes import Change, Decision
 from modelops_bundle.checking import CheckedEntry
 from modelops_bundle.codebase import Codebase, open_codebase
 from modelops_bundle.diff import FileChanges, compare_files
 from modelops_bundle.findings import Finding
-from modelops_bundle.planning import Change, Decision
 from modelops_bundle.preflight import Preflight, run_preflight
 from modelops_bundle.project import Project
 from modelops_bundle.refreshing import RefreshOptions, plan_refresh

@@ -9,7 +9,7 @@ from pathlib import Path, PurePosixPath
 
 from modelops_contracts.atomic import write_atomically
 from modelops_contracts.errors import InvalidInput
-from modelops_contracts.registry import BUNDLE_STORAGE_DIR, REGISTRY_PATH
+from modelops_contracts.places import BUNDLE_STORAGE_DIR, REGISTRY_PATH
 
 TRACKED_FILE = f"{BUNDLE_STORAGE_DIR}/tracked.txt"
 

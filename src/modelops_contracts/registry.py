@@ -14,13 +14,38 @@ from pathlib import Path, PurePosixPath
 from typing import Any, ClassVar, Literal, Protocol, TypeVar, runtime_checkable
 
 from modelops_contracts.errors import Detail, InvalidInput, InvalidValue
+from modelops_contracts.places import BUNDLE_STORAGE_DIR, REGISTRY_FILE, REGISTRY_PATH, Kind
 
-BUNDLE_STORAGE_DIR = ".modelops-bundle"
-REGISTRY_FILE = "registry.yaml"
-REGISTRY_PATH = f"{BUNDLE_STORAGE_DIR}/{REGISTRY_FILE}"
+__all__ = [
+    "BUNDLE_STORAGE_DIR",
+    "REGISTRY_FILE",
+    "REGISTRY_PATH",
+    "REGISTRY_VERSION",
+    "BundleRegistry",
+    "CodeMode",
+    "Entry",
+    "EnvironmentRecord",
+    "IdOrigin",
+    "Kind",
+    "Locator",
+    "ModelEntry",
+    "Move",
+    "Registration",
+    "RegistryReader",
+    "Source",
+    "TargetEntry",
+    "TargetSet",
+    "discover_model_classes",
+    "discover_model_outputs",
+    "discover_target_functions",
+    "file_digest",
+    "module_name",
+    "project_of",
+    "read_registry_data",
+]
+
 REGISTRY_VERSION = "1.0"
 
-Kind = Literal["model", "target"]
 IdOrigin = Literal["derived", "explicit"]
 CodeMode = Literal["package", "files"]
 Locator = Callable[[str], int | None]

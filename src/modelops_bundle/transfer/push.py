@@ -217,7 +217,7 @@ def _transfer(plan: PushPlan, store: BundleStore, telling: Reporter) -> PushResu
     )
     _check_tag(store, plan, digest)
     _remember(plan, digest)
-    telling.finish(f"Pushed {plan.reference}")
+    telling.finish()
     reused = sum(layer.size for layer in plan.reused.values())
     return PushResult(plan, digest, plan.content, True, sent, reused, count)
 
