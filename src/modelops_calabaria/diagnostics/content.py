@@ -666,15 +666,19 @@ def _show(value: Any) -> str:
     return f"{number:.5g}".replace("-", "−")
 
 
+#: Standard errors below this are rounding, not noise.
+_NO_ERROR = 1e-9
+
+
 def _with_se(value: float, se: float) -> str:
     """A value with as many decimals as its standard error deserves."""
-    if not math.isfinite(value) or math.isnan(se) or se <= 0:
+    if not math.isfinite(value) or math.isnan(se) or se < _NO_ERROR:
         return _show(value)
     return f"{_rounded(value, se)} ± {se:.{_decimals(se)}f}"
 
 
 def _rounded(value: float, se: float) -> str:
-    if not math.isfinite(value) or math.isnan(se) or se <= 0:
+    if not math.isfinite(value) or math.isnan(se) or se < _NO_ERROR:
         return _show(value)
     return f"{value:.{_decimals(se)}f}".replace("-", "−")
 

@@ -133,7 +133,8 @@ def _optimism(record: CalibrationRecord) -> Iterator[Finding]:
     best = _stochastic_best(record)
     if best is None or math.isnan(best.objective_se):
         return
-    limit = 2 * best.objective_se
+    # Sums of unlike length differ in their last bits.
+    limit = max(2 * best.objective_se, 1e-9 * abs(best.objective))
     if best.optimism > limit:
         yield Finding(
             "OPTIMISM",
