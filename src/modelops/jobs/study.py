@@ -64,7 +64,8 @@ def _look_up(work: Work, use: UseOfSims) -> list[SimRequest]:
     """What is stored counts as done, also failures of this very job unless they are to be tried
     again. The table of wanted simulations is written first, so that it is there after a crash."""
     known = work.store.known(work.plan.code, use.requests, include_failed=True)
-    done = [sim for sim in known.values() if _counts(work, sim)]
+    tried = set() if work.plan.choices.retry_failed else _failed_before(work, known)
+    done = [sim for sim in known.values() if sim.ok or sim.sim_key in tried]
     use.found(done)
     write_table(use.frame(work.job_id), work.folder.reuse)
     reused = sum(sim.job != work.job_id for sim in done)
@@ -75,8 +76,16 @@ def _look_up(work: Work, use: UseOfSims) -> list[SimRequest]:
     return [request for key, request in use.requests.items() if key not in use.status]
 
 
-def _counts(work: Work, sim: StoredSim) -> bool:
-    return sim.ok or (sim.job == work.job_id and not work.plan.choices.retry_failed)
+def _failed_before(work: Work, known: Mapping[str, StoredSim]) -> set[str]:
+    """What this very job tried and saw fail, also when another job has tried it since."""
+    import polars as pl
+
+    keys = {key for key, sim in known.items() if not sim.ok and sim.job == work.job_id}
+    if work.folder.reuse.is_file():
+        earlier = pl.read_parquet(work.folder.reuse, columns=["sim_key", "status"])
+        ended_badly = ~pl.col("status").is_in(["ok", "missing", "cancelled"])
+        keys.update(earlier.filter(ended_badly)["sim_key"].to_list())
+    return keys
 
 
 def _simulate(work: Work, use: UseOfSims, missing: Sequence[SimRequest]) -> None:
