@@ -1,0 +1,260 @@
+"""From a notebook: real models, real targets, everything in this process."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import polars as pl
+import pytest
+
+from modelops_calabaria.alignment.join import ExactJoin
+from modelops_calabaria.base_model import BaseModel
+from modelops_calabaria.calibration.api import calibrate, check, evaluate, run_study
+from modelops_calabaria.decorators import model_output, model_scenario
+from modelops_calabaria.evaluation.evaluator import annealed_mse
+from modelops_calabaria.evaluation.likelihoods import neg_binomial_loglik_per_rep
+from modelops_calabaria.evaluation.quantities import Param
+from modelops_calabaria.parameters.types import ParameterSpace, ParameterSpec
+from modelops_calabaria.sampling.grid import GridSampler
+from modelops_calabaria.sampling.sobol import SobolSampler
+from modelops_calabaria.scenarios import ScenarioSpec
+from modelops_calabaria.targets import LikelihoodTarget, LossTarget
+from modelops_contracts.digests import common_study_seed, study_seed
+from modelops_contracts.errors import Conflict, InvalidInput, ModelOpsError
+from support.boarding_school import IN_BED, MAXIMUM_LOGLIK, infected
+
+SPACE = ParameterSpace(
+    [
+        ParameterSpec("beta", 0.5, 4.0, transform="log"),
+        ParameterSpec("gamma", 0.1, 2.0, transform="log"),
+        ParameterSpec("k", 1.0, 100.0, transform="log"),
+    ]
+)
+
+
+class School(BaseModel):
+    """The outbreak as an ordinary differential equation."""
+
+    PARAMS = SPACE
+    DETERMINISTIC = True
+
+    def build_sim(self, params: Any, config: Any) -> Any:
+        return params
+
+    def run_sim(self, state: Any, seed: int) -> Any:
+        return infected(state["beta"], state["gamma"])
+
+    @model_output("in_bed")
+    def in_bed(self, raw: Any, seed: int) -> pl.DataFrame:
+        return pl.DataFrame({"day": range(1, 15), "in_bed": raw})
+
+
+class NoisySchool(School):
+    """The same with noise on the transmission rate; breaks at very low ones."""
+
+    DETERMINISTIC = False
+
+    def run_sim(self, state: Any, seed: int) -> Any:
+        if state["beta"] < 0.6:
+            raise ZeroDivisionError("nobody was infected")
+        noise = np.random.default_rng(seed).normal(0, 0.02)
+        return infected(state["beta"] * math.exp(noise), state["gamma"])
+
+    @model_scenario("slow")
+    def slow(self) -> ScenarioSpec:
+        return ScenarioSpec("slow", param_patches={"beta": 1.0})
+
+
+OBSERVED = pl.DataFrame({"day": range(1, 15), "in_bed": IN_BED.astype(int)})
+
+
+def likelihood(name: str = "in_bed") -> LikelihoodTarget:
+    family = neg_binomial_loglik_per_rep("in_bed", k=Param("k"))
+    return LikelihoodTarget(name, "in_bed", OBSERVED, ExactJoin(["day"]), family)
+
+
+def loss() -> LossTarget:
+    return LossTarget("mse", "in_bed", OBSERVED, ExactJoin(["day"]), annealed_mse("in_bed"))
+
+
+@pytest.mark.parametrize("seed", [0, 1])
+def test_a_deterministic_model_reaches_its_maximum_likelihood(seed: int) -> None:
+    fit = calibrate(School, likelihood(), engine="cmaes", n_trials=400, seed=seed)
+    assert -fit.best.objective >= MAXIMUM_LOGLIK - 0.01
+    assert fit.best.optimism == 0.0
+    assert fit.stop_reason == "converged"
+    assert fit.verdict != "FAIL"
+    assert fit.fit is not None
+    assert fit.fit.height == 14
+    assert fit.settings["n_replicates"] == 1
+    assert 0.2 < max(p["gamma"] for p in fit.plausible) < 0.8
+    assert len(fit.plausible) > 20
+
+
+def test_a_stochastic_model_is_searched_rescored_and_reported(tmp_path: Path) -> None:
+    fit = calibrate(NoisySchool, [likelihood(), loss_weightless()], n_trials=25, n_replicates=3,
+                    weights={"mse": 0.0}, journal=tmp_path / "fit")  # fmt: skip
+    assert fit.best.objective_se > 0
+    assert len(fit.best.seeds) == 40
+    assert {"SIM_FAILED"} >= set(fit.trials["reason"].drop_nulls())
+    assert {frame["target"].n_unique() for frame in (fit.fit, fit.prior_fit)} == {2}
+    assert (tmp_path / "fit" / "result.json").exists()
+    assert fit.report(tmp_path / "fit.html").exists()
+
+
+def loss_weightless() -> LossTarget:
+    return loss()
+
+
+def test_an_existing_journal_resumes_and_other_settings_are_refused(tmp_path: Path) -> None:
+    options: dict[str, Any] = {"n_trials": 12, "n_replicates": 2, "journal": tmp_path}
+    first = calibrate(NoisySchool, likelihood(), **options)
+    size = (tmp_path / "journal.jsonl").stat().st_size
+    second = calibrate(NoisySchool, likelihood(), **options)
+    assert second.best == first.best
+    assert (tmp_path / "journal.jsonl").stat().st_size == size
+    with pytest.raises(Conflict, match="seed: was 0, now 4"):
+        calibrate(NoisySchool, likelihood(), seed=4, **options)
+
+
+def test_warm_start_asks_the_earlier_candidates_first(tmp_path: Path) -> None:
+    from modelops_calabaria.calibration.builders import build_calibration
+    from modelops_calabaria.calibration.plan import plan_calibration
+    from modelops_calabaria.describe import describe_model, describe_target
+
+    earlier = calibrate(School, likelihood(), n_trials=20, journal=tmp_path)
+    target = describe_target(likelihood(), "in_memory:in_bed")
+    bounds = {spec.name: (spec.lower, spec.upper, "log") for spec in SPACE}
+    spec = build_calibration(describe_model(School), [("in_bed", target)], parameters=bounds,
+                             extra={"warm_start": str(tmp_path)})  # fmt: skip
+    plan = plan_calibration(spec, describe_model(School), [target])
+    assert dict(plan.warm_points[0]) == dict(earlier.best.calibrated)
+    assert len(plan.warm_points) == 5
+
+
+def test_parameters_may_be_narrowed_listed_and_fixed() -> None:
+    fit = calibrate(School, likelihood(), parameters={"beta": (1.0, 2.0)},
+                    fixed={"gamma": 0.54, "k": 12.0}, n_trials=12)  # fmt: skip
+    assert list(fit.best.calibrated) == ["beta"]
+    assert fit.best.params["gamma"] == 0.54
+    listed = calibrate(School, likelihood(), parameters=["beta"],
+                       fixed={"gamma": 0.54, "k": 12.0}, n_trials=12)  # fmt: skip
+    assert list(listed.best.calibrated) == ["beta"]
+    with pytest.raises(InvalidInput, match="gamma, k are neither free nor fixed"):
+        calibrate(School, likelihood(), parameters={"beta": (1.0, 2.0)})
+
+
+def test_the_file_form_of_a_notebook_calibration_is_valid() -> None:
+    from modelops_contracts.study import CalibrationSpec
+
+    fit = calibrate(School, loss(), fixed={"k": 1.0}, n_trials=12, stop={"patience": 50})
+    assert CalibrationSpec.from_dict(fit.spec.to_dict()).to_dict() == fit.spec.to_dict()
+    fit.spec.validate(SPACE)
+
+
+class TestRunStudy:
+    def test_tables_say_where_each_row_comes_from(self) -> None:
+        design = [{"beta": 1.7, "gamma": 0.5, "k": 10}, {"beta": 0.55, "gamma": 0.5, "k": 10}]
+        study = run_study(NoisySchool, design, n_replicates=3, targets=[likelihood()])
+        good, bad = study.parameters["param_id"].to_list()
+        frame = study.outputs["in_bed"]
+        assert frame.columns[:4] == ["param_id", "scenario", "replicate", "seed"]
+        assert frame.height == 3 * 14
+        assert set(frame["seed"]) == {study_seed(good, i) for i in range(3)}
+        assert study.failures["seed"].to_list() == [study_seed(bad, i) for i in range(3)]
+        assert "nobody was infected" in study.failures["traceback"][0]
+        assert study.evaluations["reason"].to_list() == [None, "SIM_FAILED"]
+
+    def test_common_random_numbers_and_differences_between_scenarios(self) -> None:
+        design = [{"beta": 1.7, "gamma": 0.5, "k": 10}]
+        study = run_study(NoisySchool, design, scenario=["baseline", "slow"], n_replicates=2,
+                          crn="per-replicate-index", base_seed=7)  # fmt: skip
+        assert set(study.outputs["in_bed"]["seed"]) == {common_study_seed(7, i) for i in range(2)}
+        change = study.differences(to="baseline")["in_bed"]
+        assert set(change["scenario"]) == {"slow"}
+        assert change.height == 2 * 14
+        assert change.filter(change["day"] == 6)["in_bed"].max() < -100
+        with pytest.raises(InvalidInput, match="'closed' was not run"):
+            study.differences(to="closed")
+
+    @pytest.mark.parametrize(
+        "design",
+        [
+            (SobolSampler(SPACE, seed=1), 4),
+            GridSampler(ParameterSpace(SPACE.specs[:2]), 2),
+            pl.DataFrame({"beta": [1.0, 1.5, 2.0, 3.0]}),
+        ],
+    )
+    def test_designs_of_every_form(self, design: Any) -> None:
+        sampled = {"k": 10.0} if isinstance(design, GridSampler) else {"gamma": 0.5, "k": 10.0}
+        fixed = {} if isinstance(design, tuple) else sampled
+        study = run_study(School, design, fixed=fixed)
+        assert study.parameters.height == 4
+        assert study.evaluations.height == 0
+
+    @pytest.mark.parametrize(
+        ("change", "message"),
+        [
+            ({"scenario": "lockdwn"}, "Unknown scenario"),
+            ({"outputs": ["deaths"]}, "no output deaths"),
+            ({"design": []}, "no rows"),
+            ({"design": 5}, "a design is"),
+            ({"n_replicates": 0}, "n_replicates"),
+            ({"fixed": {"beta": 1.0}}, "both in the design and fixed"),
+            ({"service": object()}, "service: only None"),
+            ({"crn": "yes"}, "crn must be"),
+        ],
+    )
+    def test_mistakes_are_named(self, change: dict[str, Any], message: str) -> None:
+        options = {"design": [{"beta": 1.0, "gamma": 0.5, "k": 1.0}], **change}
+        design = options.pop("design")
+        with pytest.raises(ModelOpsError, match=message):
+            run_study(School, design, **options)
+
+
+class TestEvaluateAndCheck:
+    POINT: Mapping[str, float] = {"beta": 1.7, "gamma": 0.5, "k": 10.0}
+
+    def test_the_known_value(self) -> None:
+        result = evaluate(School, likelihood(), self.POINT)
+        assert result.objective == pytest.approx(61.62559, abs=1e-4)
+
+    def test_more_replicates_begin_with_the_same_seeds(self) -> None:
+        few = evaluate(NoisySchool, likelihood(), self.POINT, n_replicates=2, seed=7)
+        many = evaluate(NoisySchool, likelihood(), self.POINT, n_replicates=6, seed=7)
+        assert many.seeds[:2] == few.seeds
+        assert many.scores[0].per_replicate[:2] == few.scores[0].per_replicate
+
+    def test_a_sound_model_has_no_findings(self) -> None:
+        assert check(NoisySchool, likelihood()) == []
+        assert check(School, [likelihood()]) == []
+
+    def test_a_model_that_breaks_is_found_with_its_seed(self) -> None:
+        found = check(NoisySchool, likelihood(), fixed={"beta": 0.55})
+        assert [(f.code, f.severity) for f in found] == [("SIM_FAILED", "FAIL")]
+        assert "nobody was infected" in found[0].message
+        assert "seed" in found[0].action
+
+    def test_hidden_randomness_is_found(self) -> None:
+        class Hidden(School):
+            count = 0
+
+            def run_sim(self, state: Any, seed: int) -> Any:
+                type(self).count += 1
+                return super().run_sim(state, seed) + type(self).count
+
+        Hidden.__qualname__ = "Hidden"
+        assert [f.code for f in check(Hidden, likelihood())] == ["NOT_REPRODUCIBLE"]
+
+    def test_a_deterministic_claim_is_tested(self) -> None:
+        class Claims(NoisySchool):
+            DETERMINISTIC = True
+
+        Claims.__qualname__ = "Claims"
+        found = check(Claims, likelihood())
+        assert [f.code for f in found] == ["NOT_REPRODUCIBLE"]
+        assert "declares itself deterministic" in found[0].message
