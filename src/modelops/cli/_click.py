@@ -95,7 +95,7 @@ def is_common(param: click.Parameter) -> bool:
 def help_width() -> int:
     """Columns of the terminal, 100 at most; 100 too where there is none."""
     try:
-        return max(50, min(os.get_terminal_size(1).columns, 100))
+        return max(50, min(os.get_terminal_size(1).columns or 80, 100))
     except OSError:
         return 100
 

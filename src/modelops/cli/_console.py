@@ -228,7 +228,8 @@ def look_at(stream: TextIO | None, environment: Mapping[str, str], *, plain: boo
 
 def columns(stream: TextIO) -> int:
     try:
-        return os.get_terminal_size(stream.fileno()).columns
+        # A terminal that does not know its size says 0.
+        return os.get_terminal_size(stream.fileno()).columns or 80
     except (OSError, ValueError):
         return 80
 

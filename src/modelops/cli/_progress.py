@@ -166,6 +166,7 @@ def start_live(console: Console) -> Any:
     screen = console.err_screen
     rich = RichConsole(
         file=console.err,
+        width=screen.width or 80,
         no_color=not screen.color,
         force_terminal=True,
         highlight=False,

@@ -45,6 +45,11 @@ def eggs(made: Path, tmp_path: Path) -> Consoles:
     return consoles
 
 
+def add_slow_model(consoles: Consoles) -> None:
+    model = consoles.folder / "models" / "eggs.py"
+    model.write_text(model.read_text() + SLOW)
+
+
 def answer(consoles: Consoles, line: str, code: int = 0) -> dict[str, object]:
     """The JSON answer of a command that ends with `code`, checked against its schema."""
     done = consoles.run(f"{line} --json")
@@ -159,7 +164,7 @@ def test_a_study_from_file_to_tables(eggs: Consoles) -> None:
 
     done = eggs.run("mops run study.json --json")
     assert done.code == 0, done
-    assert [event["event"] for event in done.events][0] == "submitted"
+    assert done.events[0]["event"] == "submitted"
     last = done.events[-1]
     check_against_schema(last)
     assert (last["job"]["done"], last["job"]["failed"]) == (12, 0)
@@ -228,7 +233,7 @@ def test_a_report_of_a_table_and_of_nothing(eggs: Consoles) -> None:
 
 
 def test_a_job_in_the_background(eggs: Consoles) -> None:
-    (eggs.folder / "models" / "eggs.py").open("a").write(SLOW)
+    add_slow_model(eggs)
     assert eggs.run("mops bundle register-model models/eggs.py").code == 0
     assert eggs.run("cb sampling sobol models.eggs:Slow -n 8 -r 25 --fix boxes=3").code == 0
     job = eggs.run(
@@ -254,7 +259,7 @@ def test_a_job_in_the_background(eggs: Consoles) -> None:
 
 
 def test_an_interrupted_run_keeps_what_it_has_and_says_how_to_go_on(eggs: Consoles) -> None:
-    (eggs.folder / "models" / "eggs.py").open("a").write(SLOW)
+    add_slow_model(eggs)
     assert eggs.run("mops bundle register-model models/eggs.py").code == 0
     assert eggs.run("cb sampling sobol models.eggs:Slow -n 8 -r 25 --fix boxes=3").code == 0
     process = eggs.start("mops run study.json --workers 1")
@@ -278,9 +283,8 @@ def test_an_interrupted_run_keeps_what_it_has_and_says_how_to_go_on(eggs: Consol
 
 def test_a_model_that_raises_fails_the_job_with_the_authors_traceback(eggs: Consoles) -> None:
     model = eggs.folder / "models" / "eggs.py"
-    model.write_text(
-        model.read_text().replace("left, broken = state", "1 / 0; left, broken = state")
-    )
+    text = model.read_text()
+    model.write_text(text.replace("left, broken = state", "1 / 0; left, broken = state"))
     assert eggs.run("cb sampling sobol models.eggs:Eggs -n 2").code == 0
     done = eggs.run("mops run study.json")
     assert done.code == 1
@@ -298,7 +302,7 @@ def test_a_model_that_raises_fails_the_job_with_the_authors_traceback(eggs: Cons
 
 
 def test_progress_and_relative_times_on_a_terminal(eggs: Consoles) -> None:
-    (eggs.folder / "models" / "eggs.py").open("a").write(SLOW)
+    add_slow_model(eggs)
     assert eggs.run("mops bundle register-model models/eggs.py").code == 0
     assert eggs.run("cb sampling sobol models.eggs:Slow -n 4 -r 4").code == 0
     code, screen = eggs.on_terminal("mops run study.json --workers 1")
