@@ -14,12 +14,12 @@ import polars as pl
 from modelops_calabaria.alignment.aligned import AlignedData, Floats
 from modelops_calabaria.alignment.errors import AlignmentError
 from modelops_calabaria.alignment.frames import as_frame, as_frames
+from modelops_calabaria.alignment.layout import assemble
 from modelops_calabaria.alignment.matching import (
     DUPLICATES,
     Ints,
     Pairs,
     Stacked,
-    assemble,
     cell_pairs,
     check_observed,
     common_keys,

@@ -1,32 +1,28 @@
 """Bringing stacked replicates and observed rows together: one pass for all replicates.
 
-Strategies differ only in which (observed row, simulated row) pairs they find. Everything else is
-here: stacking the tables column by column, settling duplicates, and laying the result out by
-replicate and observed order.
+Tables are stacked column by column; strategies differ only in which (observed row, simulated row)
+pairs they find.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Literal
 
 import numpy as np
 import numpy.typing as npt
 import polars as pl
 
-from modelops_calabaria.alignment.aligned import SHOWN_KEYS, AlignedData, Bools, Coverage, Floats
-from modelops_calabaria.alignment.columns import observed_name, simulated_name
+from modelops_calabaria.alignment.aligned import SHOWN_KEYS
 from modelops_calabaria.alignment.errors import AlignmentError, BadOutputError, ObservedDataError
 from modelops_calabaria.alignment.keys import join_keys
-from modelops_calabaria.constants import REPLICATE_COL, SEED_COL
+from modelops_calabaria.constants import SEED_COL
 from modelops_contracts.errors import nearest
 
 Ints = npt.NDArray[np.int64]
 Duplicates = Literal["error", "sum", "mean", "last"]
 DUPLICATES: tuple[str, ...] = ("error", "sum", "mean", "last")
-MISSING_KEYS_KEPT = 20
-MAX_SHOWN_SIDE = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -182,71 +178,6 @@ def _int64(series: pl.Series) -> Ints:
     return series.to_numpy().astype(np.int64, copy=False)
 
 
-def assemble(
-    observed: pl.DataFrame,
-    stacked: Stacked,
-    pairs: Pairs,
-    *,
-    on: Sequence[str],
-    duplicates: str,
-    single: bool,
-    extra: Sequence[str] = (),
-) -> AlignedData:
-    """Lay matches out as AlignedData: (replicates x observed rows), gaps as null.
-
-    ``extra`` names simulated key columns to keep as ``<name>_right``.
-    """
-    n, r = observed.height, stacked.n_replicates
-    counts = np.bincount(pairs.cell, minlength=n * r)
-    matched: Bools = (counts > 0).reshape(r, n)
-    _refuse_no_overlap(observed, stacked, matched, on)
-    if duplicates == "error" and counts.max(initial=0) > 1:
-        _refuse_repeats(observed, counts.reshape(r, n), on)
-    source = _single_source(pairs, n * r, ordered=counts.max(initial=0) > 1)
-    columns = [_repeated(observed.get_column(name), r) for name in on]
-    if not single:
-        numbers = np.repeat(np.arange(r, dtype=np.int32), n)
-        columns.append(pl.Series(REPLICATE_COL, numbers))
-    columns += [
-        _repeated(as_number(observed.get_column(name)), r).alias(observed_name(name))
-        for name in observed.columns
-        if name not in on
-    ]
-    summed = duplicates if duplicates in {"sum", "mean"} and counts.max(initial=0) > 1 else None
-    for name, parts in stacked.columns.items():
-        if name in on:
-            continue
-        values = stack_values(name, parts)
-        columns.append(
-            _place(values, source, pairs, counts, summed).alias(simulated_name(name)),
-        )
-    for name in extra:
-        parts = stacked.columns.get(name, [])
-        if parts:
-            values = stack_values(name, parts, as_float=False)
-            columns.append(_gather(values, source).alias(f"{name}_right"))
-    data = pl.DataFrame(columns)
-    coverage = Coverage(
-        n_observed=n,
-        n_replicates=r,
-        matched=tuple(int(count) for count in matched.sum(axis=1)),
-        missing_keys=_missing_keys(observed, matched, on),
-        n_sim_unused=stacked.height - _count_used(pairs, stacked.height),
-    )
-    return AlignedData(
-        data=data,
-        on_cols=list(on),
-        replicate_col=None if single else REPLICATE_COL,
-        coverage=coverage,
-        shape=(r, n),
-        matched=matched,
-    )
-
-
-def _repeated(series: pl.Series, times: int) -> pl.Series:
-    return pl.concat([series] * times, rechunk=True)
-
-
 def as_number(series: pl.Series) -> pl.Series:
     """Numbers as Float64, everything else as it is."""
     return series.cast(pl.Float64) if series.dtype.is_numeric() else series
@@ -274,90 +205,6 @@ def _with_common_type(
         shown = " and ".join(sorted(str(dtype) for dtype in dtypes))
         raise BadOutputError(f"column {name!r} is {shown} in different replicates")
     return [part.cast(next(iter(dtypes))) for part in parts]
-
-
-def _count_used(pairs: Pairs, height: int) -> int:
-    if pairs.once:
-        return len(pairs.row)
-    return int(np.count_nonzero(np.bincount(pairs.row, minlength=height)))
-
-
-def _single_source(pairs: Pairs, size: int, *, ordered: bool) -> Ints:
-    """For every cell the (last) simulated row, -1 where there is none."""
-    source = np.full(size, -1, dtype=np.int64)
-    if ordered:
-        order = np.lexsort((pairs.row, pairs.cell))
-        source[pairs.cell[order]] = pairs.row[order]
-    else:
-        source[pairs.cell] = pairs.row
-    return source
-
-
-def _place(
-    values: pl.Series, source: Ints, pairs: Pairs, counts: npt.NDArray[Any], summed: str | None
-) -> pl.Series:
-    if summed is None or values.dtype != pl.Float64:
-        return _gather(values, source)
-    order = np.lexsort((pairs.row, pairs.cell))
-    weights: Floats = values.to_numpy()[pairs.row[order]]
-    total = np.bincount(pairs.cell[order], weights=weights, minlength=len(source))
-    if summed == "mean":
-        total = total / np.maximum(counts, 1)
-    return _with_gaps(pl.Series(total), source < 0)
-
-
-def _gather(values: pl.Series, source: Ints) -> pl.Series:
-    gaps = source < 0
-    if not gaps.any():
-        if values.dtype == pl.Float64 and not values.null_count():
-            return pl.Series(values.to_numpy()[source])
-        return values.gather(source)
-    if not values.len():
-        return pl.Series([None] * len(source), dtype=values.dtype)
-    return _with_gaps(values.gather(np.where(gaps, 0, source)), gaps)
-
-
-def _with_gaps(values: pl.Series, gaps: npt.NDArray[np.bool_]) -> pl.Series:
-    frame = pl.DataFrame([values.alias("v"), pl.Series("gap", gaps)])
-    return frame.select(pl.when(~pl.col("gap")).then(pl.col("v"))).to_series()
-
-
-def _missing_keys(
-    observed: pl.DataFrame, matched: Bools, on: Sequence[str]
-) -> tuple[tuple[int, tuple[Any, ...]], ...]:
-    if matched.all():
-        return ()
-    where = np.argwhere(~matched)[:MISSING_KEYS_KEPT]
-    keys = observed.select(on)
-    return tuple((int(r), keys.row(int(i))) for r, i in where)
-
-
-def _refuse_no_overlap(
-    observed: pl.DataFrame, stacked: Stacked, matched: Bools, on: Sequence[str]
-) -> None:
-    if matched.any() or not stacked.height:
-        return
-    simulated = pl.DataFrame([stacked.columns[name][0] for name in on])
-    raise AlignmentError(
-        f"no simulated row matches any of the {observed.height} observed rows in "
-        f"{stacked.n_replicates} replicates; observed keys: "
-        f"{show_keys(observed.select(on).head(MAX_SHOWN_SIDE))}; simulated keys: "
-        f"{show_keys(simulated.unique(maintain_order=True).head(MAX_SHOWN_SIDE))}",
-        hint=f"compare {', '.join(on)} in the data with what the model writes (offset? unit?)",
-    )
-
-
-def _refuse_repeats(observed: pl.DataFrame, counts: npt.NDArray[Any], on: Sequence[str]) -> None:
-    where = np.argwhere(counts > 1)
-    replicate = int(where[0][0])
-    rows = [int(i) for r, i in where if r == replicate][:SHOWN_KEYS]
-    raise AlignmentError(
-        f"{int((counts > 1).sum())} keys stand more than once in the simulated table: "
-        f"{show_keys(observed.select(on)[rows])}",
-        replicate=replicate,
-        reason="BAD_OUTPUT",
-        hint='write one row per key, or set duplicates="sum", "mean" or "last"',
-    )
 
 
 def show_keys(keys: pl.DataFrame) -> str:
