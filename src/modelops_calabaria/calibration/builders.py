@@ -261,9 +261,9 @@ class OptunaCalibrationBuilder(CalibrationSpecBuilder):
 
     def set_sampler(
         self,
-        type: str,
+        type: str,  # noqa: A002
         n_startup_trials: int | None = None,
-        **options: Any,  # noqa: A002
+        **options: Any,
     ) -> Self:
         """The engine and its settings. Raises ValueError for one there is not."""
         if type not in SAMPLERS:
