@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
-import click
-
-from modelops.cli._click import FLAGS, Leaf
 from modelops.cli._console import Console
 from modelops.cli._json import schema_name, to_json
 
@@ -94,20 +91,29 @@ class Call:
         self.console.value({"schema": self.schema, "event": event, **to_json(values)})
 
 
-def run_command(leaf: Leaf, ctx: click.Context) -> int:
+class Runnable(Protocol):
+    """What is needed of a command to run it: its function, and the forms of its answer."""
+
+    path: str
+    answer: type[Any]
+    render: Callable[[Any, Any], Iterable[str]]
+    stream: bool
+    callback: Callable[..., Any] | None
+
+
+def run_command(leaf: Runnable, flags: Mapping[str, Any], options: Mapping[str, Any]) -> int:
     """Run the function of `leaf` and print its answer; return the exit code."""
     from modelops.config.sources import read_environ
 
-    flags = ctx.find_root().meta.get(FLAGS, {})
     call = Call(leaf.path, flags, read_environ())
     assert leaf.callback is not None
-    answer = leaf.callback(call, **ctx.params)
+    answer = leaf.callback(call, **options)
     done = answer if isinstance(answer, Done) else Done(answer)
     show(call, leaf, done.answer)
     return done.exit_code
 
 
-def show(call: Call, leaf: Leaf, answer: Any) -> None:
+def show(call: Call, leaf: Runnable, answer: Any) -> None:
     assert isinstance(answer, leaf.answer), f"{leaf.path} answered with {type(answer).__name__}"
     console = call.console
     if console.json:
@@ -116,6 +122,6 @@ def show(call: Call, leaf: Leaf, answer: Any) -> None:
         console.print(leaf.render(answer, console.screen))
 
 
-def answer_value(call: Call, leaf: Leaf, answer: Any) -> dict[str, Any]:
+def answer_value(call: Call, leaf: Runnable, answer: Any) -> dict[str, Any]:
     value = {"schema": call.schema, **({"event": "result"} if leaf.stream else {})}
     return {**value, **to_json(answer), "warnings": list(call.console.warnings)}

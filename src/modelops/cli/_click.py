@@ -126,7 +126,7 @@ class Leaf(_HelpSections):
     def invoke(self, ctx: click.Context) -> int:
         from modelops.cli._call import run_command
 
-        return run_command(self, ctx)
+        return run_command(self, ctx.find_root().meta.get(FLAGS, {}), ctx.params)
 
 
 class LazyGroup(_HelpSections, click.Group):

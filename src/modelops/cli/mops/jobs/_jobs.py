@@ -4,14 +4,36 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 from modelops.cli._call import Call
 from modelops.cli._console import Screen, duration, figure, pairs
 
 if TYPE_CHECKING:
-    from modelops.jobs.backends.local import LocalJobBackend
+    from modelops.jobs.folder import JobFolder
     from modelops.jobs.record import JobRecord
+
+
+class Backend(Protocol):
+    """What the consoles ask of the place where jobs are."""
+
+    def records(self) -> Sequence[JobRecord]: ...
+
+    def record(self, job_id: str) -> JobRecord: ...
+
+    def folder(self, job_id: str) -> JobFolder: ...
+
+    def launch(self, job_id: str) -> None: ...
+
+    def cancel(self, job_id: str) -> None: ...
+
+    def resume(self, job_id: str, *, changes: Mapping[str, Any] | None = None) -> JobRecord: ...
+
+    def logs(self, job_id: str, *, follow: bool = False) -> Iterator[str]: ...
+
+    def wait(
+        self, job_id: str, *, timeout: float | None = None, started_is_enough: bool = False
+    ) -> JobRecord: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,22 +96,22 @@ def as_job(record: JobRecord) -> Job:
     )
 
 
-def open_backend(call: Call) -> LocalJobBackend:
+def open_backend(call: Call) -> Backend:
     """The backend of the environment in force, for the project here."""
     from modelops import wiring
 
-    backend: LocalJobBackend = wiring.open_backend(call.config, project_root=call.project_root)
+    backend: Backend = wiring.open_backend(call.config, project_root=call.project_root)
     return backend
 
 
-def find_job(backend: LocalJobBackend, selector: str) -> JobRecord:
+def find_job(backend: Backend, selector: str) -> JobRecord:
     """A full id, a unique prefix, `last`, or `@name`."""
     from modelops.jobs.select import select_job
 
     return select_job(backend.records(), selector)
 
 
-def find_jobs(backend: LocalJobBackend, selectors: Sequence[str]) -> list[JobRecord]:
+def find_jobs(backend: Backend, selectors: Sequence[str]) -> list[JobRecord]:
     """All that were named, each once; nothing happens to any when one cannot be found."""
     from modelops.jobs.select import select_job
 
