@@ -10,12 +10,12 @@ import hashlib
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from typing import Any
 
 from modelops_bundle.diff import State
 from modelops_bundle.project import Project
 from modelops_contracts.atomic import write_atomically
+from modelops_contracts.places import BUNDLE_STORAGE_DIR
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +31,9 @@ class Baseline:
 def read_baseline(project: Project, reference: str) -> Baseline | None:
     """Return the baseline of a reference; None without one, or when it cannot be read."""
     try:
-        data = json.loads(_path(project, reference).read_text(encoding="utf-8"))
+        data = json.loads(
+            (project.root / baseline_path(project, reference)).read_text(encoding="utf-8")
+        )
         if data["reference"] != reference:
             return None
         files = {str(path): (str(sha), str(mode)) for path, sha, mode in data["files"]}
@@ -50,12 +52,16 @@ def write_baseline(
         "content": content,
         "files": [[path, *files[path]] for path in sorted(files)],
     }
-    write_atomically(_path(project, reference), json.dumps(data, separators=(",", ":")))
+    write_atomically(
+        (project.root / baseline_path(project, reference)), json.dumps(data, separators=(",", ":"))
+    )
     write_atomically(project.storage / "base" / "registry.yaml", registry)
 
 
 def record_push(project: Project, reference: str, manifest: str, content: str) -> None:
     """Note when a reference was last pushed; nothing that is digested holds this."""
+    from datetime import UTC, datetime
+
     path = project.storage / "state.json"
     state = read_pushes(project)
     state[reference] = {
@@ -74,6 +80,7 @@ def read_pushes(project: Project) -> dict[str, dict[str, Any]]:
     return {}
 
 
-def _path(project: Project, reference: str) -> Any:
+def baseline_path(project: Project, reference: str) -> str:
+    """Return the root-relative file of a reference's baseline."""
     name = hashlib.sha256(reference.encode()).hexdigest()[:16]
-    return project.storage / "baselines" / f"{name}.json"
+    return f"{BUNDLE_STORAGE_DIR}/baselines/{name}.json"

@@ -2,19 +2,39 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
-from modelops_bundle.environment import EnvironmentFacts, read_environment
+from modelops_bundle.environment import PROJECT_FILE, EnvironmentFacts, read_environment
 from modelops_bundle.fingerprint import file_fingerprint, mentions_docstrings
-from modelops_bundle.ignoring import IgnoreRules
+from modelops_bundle.ignoring import IGNORE_FILE, IgnoreRules
 from modelops_bundle.parse_cache import ParseCache
-from modelops_bundle.project import Project
+from modelops_bundle.project import LOCK_FILES, Project
 from modelops_bundle.snapshot.index import StatIndex
 from modelops_bundle.snapshot.scan import WorkingFiles
 from modelops_contracts.discovery import ModuleFacts, scan_source
 from modelops_contracts.errors import InvalidInput, NotFound
+
+
+@dataclass(frozen=True, slots=True)
+class Evidence:
+    """What an answer about the project was read from: names that must exist as they did.
+
+    `files` are root-relative paths whose content and mode count, whether there is such a file or
+    not; `folders` maps directories to the digest of the names in them.
+    """
+
+    files: tuple[str, ...]
+    folders: Mapping[str, str]
+
+
+def digest_names(names: Iterable[str]) -> str:
+    """Return a digest of the names in a directory."""
+    text = "\0".join(sorted(names))
+    return hashlib.sha256(os.fsencode(text)).hexdigest()
 
 
 class Codebase:
@@ -42,6 +62,7 @@ class Codebase:
         self._sources: dict[str, bytes] = {}
         self._facts: dict[str, ModuleFacts | InvalidInput] = {}
         self._environment: EnvironmentFacts | None = None
+        self._touched: set[str] = set()
 
     @property
     def import_roots(self) -> tuple[str, ...]:
@@ -134,6 +155,20 @@ class Codebase:
         digest = self.digest(path) or ""
         return str(self.cache.get("fp1", digest, lambda: self._fingerprint(path)))
 
+    def names_in(self, folder: str) -> frozenset[str]:
+        """Return the names in a root-relative directory; `""` is the root."""
+        return self._listing(folder)
+
+    def evidence(self, also: Iterable[str] = ()) -> Evidence:
+        """Return everything on disk that answers were read from so far."""
+        rules = {f"{prefix}.gitignore" for prefix in self.ignore.consulted}
+        fixed = {".gitignore", IGNORE_FILE, PROJECT_FILE, *LOCK_FILES}
+        folders = {*self._listings, *self.ignore.walked}
+        return Evidence(
+            files=tuple(sorted({*self._touched, *rules, *fixed, *also})),
+            folders={folder: digest_names(self._listing(folder)) for folder in sorted(folders)},
+        )
+
     def save(self) -> None:
         """Write what was learnt about the files, for the next command."""
         self.files.save()
@@ -157,6 +192,7 @@ class Codebase:
             if part not in self._listing(folder):
                 return False
             folder = f"{folder}/{part}" if folder else part
+        self._touched.add(path.as_posix())
         return True
 
     def _listing(self, folder: str) -> frozenset[str]:

@@ -10,8 +10,8 @@ from typing import Any
 
 from modelops_contracts.errors import Detail, InvalidInput, nearest
 
-REPOSITORY = re.compile(r"[a-z0-9]+(?:[._-][a-z0-9]+)*(?:/[a-z0-9]+(?:[._-][a-z0-9]+)*)*")
-TAG = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]{0,127}")
+REPOSITORY = r"[a-z0-9]+(?:[._-][a-z0-9]+)*(?:/[a-z0-9]+(?:[._-][a-z0-9]+)*)*"
+TAG = r"[A-Za-z0-9_][A-Za-z0-9._-]{0,127}"
 LONGEST_REPOSITORY = 255
 
 _STORAGE_KEYS = frozenset({
@@ -46,7 +46,7 @@ class BundleConfig:
 
 def is_repository(name: str) -> bool:
     """True for a name that a registry accepts."""
-    return len(name) <= LONGEST_REPOSITORY and REPOSITORY.fullmatch(name) is not None
+    return len(name) <= LONGEST_REPOSITORY and re.fullmatch(REPOSITORY, name) is not None
 
 
 def repository_from(text: str) -> str:
@@ -57,7 +57,7 @@ def repository_from(text: str) -> str:
 
 def check_tag(tag: str) -> str:
     """Return `tag`, or raise `InvalidInput` when no registry would accept it."""
-    if not TAG.fullmatch(tag):
+    if not re.fullmatch(TAG, tag):
         raise InvalidInput(
             f"tag {tag!r} is not valid: letters, digits, '_', '.', '-', at most 128, "
             "not starting with '.' or '-'"

@@ -281,10 +281,10 @@ def _shipped(
 
 
 def _folder_files(codebase: Codebase, folder: str) -> Iterator[str]:
-    for path in sorted((codebase.root / folder).iterdir()):
-        name = f"{folder}/{path.name}"
-        if path.is_file() and not codebase.ignore.is_ignored(name):
-            yield name
+    for name in sorted(codebase.names_in(folder)):
+        path = f"{folder}/{name}"
+        if codebase.is_file(path) and not codebase.ignore.is_ignored(path):
+            yield path
 
 
 def _notes_of(found: Found, closure: Closure, entry_id: str) -> Iterator[Finding]:

@@ -37,6 +37,12 @@ class IgnoreRules:
         self._before = [("", _compile(BUILT_IN))]
         self._after = [("", _compile(extra)), ("", _read(root / IGNORE_FILE))]
         self._git: dict[str, _Spec | None] = {}
+        self.walked: set[str] = set()
+
+    @property
+    def consulted(self) -> tuple[str, ...]:
+        """Prefixes of the directories whose `.gitignore` was looked for."""
+        return tuple(self._git)
 
     def is_ignored(self, path: str) -> bool:
         """Say whether a root-relative path is ignored; a directory's path ends with a slash."""
@@ -55,6 +61,7 @@ class IgnoreRules:
         Symbolic links are yielded as files and never followed; anything that is neither file,
         directory nor link is skipped.
         """
+        self.walked.add(directory)
         prefix = f"{directory}/" if directory else ""
         try:
             with os.scandir(self._root / directory) as listing:

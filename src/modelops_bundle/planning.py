@@ -294,7 +294,8 @@ def plan_registration(
     """
     planner = Planner(codebase, registry)
     found = definitions_of(codebase, kind, path, registry)
-    named = _choose(codebase, kind, path, found, options)
+    known = {planner.entries(kind)[key].symbol for key in planner.ids_in(kind, path)}
+    named = _choose(codebase, kind, path, found, options, known)
     chosen = _select(planner, kind, path, named, options)
     matches = _matches_in_file(planner, kind, path, found)
     _refuse_many_ids(chosen, options)
@@ -353,9 +354,10 @@ def _choose(
     path: str,
     found: dict[str, Found],
     options: RegisterOptions,
+    known: set[str],
 ) -> list[Found]:
     if not options.names:
-        return [item for item in found.values() if _is_selectable(item)]
+        return [item for item in found.values() if item.selectable or item.name in known]
     chosen = []
     for name in options.names:
         item = found.get(name) or find_symbol(codebase, kind, path, name, named=True)
@@ -363,10 +365,6 @@ def _choose(
             raise _unknown_name(codebase, kind, path, name, found)
         chosen.append(item)
     return chosen
-
-
-def _is_selectable(found: Found) -> bool:
-    return found.selectable
 
 
 def _unknown_name(

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
-import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import partial
@@ -230,6 +228,9 @@ def _storage_files(repository: str, tag: str, env: str | None) -> dict[str, str]
 
 
 def _create_storage(root: Path, files: Mapping[str, str]) -> None:
+    import shutil
+    import tempfile
+
     staging = Path(tempfile.mkdtemp(prefix=f"{BUNDLE_STORAGE_DIR}.new-", dir=root))
     try:
         for name, text in files.items():
@@ -247,6 +248,8 @@ def _initial_files(root: Path) -> list[str]:
 
 
 def _undo(root: Path, templates: Mapping[str, str], *, remove_root: bool) -> None:
+    import shutil
+
     shutil.rmtree(root / BUNDLE_STORAGE_DIR, ignore_errors=True)
     for path in templates:
         (root / path).unlink(missing_ok=True)

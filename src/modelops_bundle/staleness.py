@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 from modelops_bundle.findings import Finding
-from modelops_bundle.renames import Match
-from modelops_contracts.registry import Entry
+
+if TYPE_CHECKING:
+    from modelops_bundle.renames import Match
+    from modelops_contracts.registry import Entry
 
 State = Literal[
     "broken", "moved", "renamed", "renamed?", "missing", "orphaned", "drifted", "changed",

@@ -7,7 +7,6 @@ import os
 import stat
 import time
 from collections.abc import Iterable
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from modelops_bundle.snapshot.index import FileRow, StatIndex, bundle_mode
@@ -39,6 +38,8 @@ class WorkingFiles:
         todo = [path for path in wanted if path not in self._rows]
         if len(todo) < _WORTH_THREADS:
             return {path: self.row(path) for path in wanted}
+        from concurrent.futures import ThreadPoolExecutor
+
         with ThreadPoolExecutor(min(_MOST_THREADS, os.cpu_count() or 1)) as pool:
             self._rows.update(zip(todo, pool.map(self._read, todo), strict=True))
         return {path: self._rows[path] for path in wanted}

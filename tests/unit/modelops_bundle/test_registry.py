@@ -139,12 +139,17 @@ def test_missing_file_and_unknown_names(project: Project) -> None:
 def test_a_file_without_models_says_so(project: Project) -> None:
     result = register(project, "model", "models/helpers.py", cwd=project.root)
     assert [str(item) for item in result.plan.findings] == [
-        "no model to register in models/helpers.py: it has no class that inherits from "
-        "modelops_calabaria.BaseModel"
+        (
+            "no model to register in models/helpers.py: it has no class that inherits from "
+            "modelops_calabaria.BaseModel"
+        )
     ]
-    edit(project, "models/sir.py", "def run_sim(", "def run(")
-    result = register(project, "model", "models/sir.py", cwd=project.root)
-    assert result.plan.findings[0].hint == "mops bundle register-model models/sir.py --class Sir"
+    edit(project, "models/helpers.py", "def rate", "from modelops_calabaria import BaseModel\n\n\n"
+         "class Sketch(BaseModel): ...\n\n\ndef rate")  # fmt: skip
+    result = register(project, "model", "models/helpers.py", cwd=project.root)
+    assert result.plan.findings[0].hint == (
+        "mops bundle register-model models/helpers.py --class Sketch"
+    )
 
 
 def test_paths_resolve_against_the_working_directory(tmp_path: Path) -> None:

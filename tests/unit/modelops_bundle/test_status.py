@@ -81,9 +81,11 @@ Change = Callable[[Project], object]
     ],
 )  # fmt: skip
 def test_states(project: Project, change: Change, name: str, state: str, note: str) -> None:
+    read_status(project)  # what is remembered of this must not be believed afterwards
     change(project)
     found = entry(read_status(project), name)
     assert (found.state, found.note) == (state, note)
+    assert entry(read_status(project), name) == found
 
 
 def test_a_syntax_error_names_the_line_and_leaves_others_alone(project: Project) -> None:
@@ -162,6 +164,52 @@ def test_src_layouts_and_old_entrypoints(tmp_path: Path) -> None:
     assert Path("src/models/helpers.py") in entry_now.code
     edit(project, ".modelops-bundle/registry.yaml", "models.sir:Sir", "src.models.sir:Sir")
     assert states(project) == {"sir_sir": "ok"}
+
+
+def test_an_answer_is_remembered_and_equal(
+    project: Project, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    set_target_set(project, "all", weights={"peak": 3.0})
+    edit(project, "targets/counts.py", "def weekly_cases(", "def counts(")
+    edit(project, "targets/counts.py", '"offset": 0', '"offset": 1')
+    first = read_status(project)
+
+    def never(*_: object, **__: object) -> None:
+        raise AssertionError("inspected again")
+
+    monkeypatch.setattr("modelops_bundle.inspection.inspect_project", never)
+    again = read_status(project)
+    assert again == first
+    assert again.to_json() == first.to_json()
+
+
+@pytest.mark.parametrize("garbage", ["", "{}", "[]", '{"maker": 1}'])
+def test_a_damaged_memory_is_ignored(project: Project, garbage: str) -> None:
+    first = read_status(project)
+    (project.storage / "status.json").write_text(garbage)
+    assert read_status(project) == first
+
+
+def test_files_that_appear_are_noticed(project: Project) -> None:
+    edit(project, "models/helpers.py", "def rate", "import models.more\n\n\ndef rate")
+    before = entry(read_status(project), "sir_sir")
+    write_files(project.root, {"models/more.py": "y = 1\n"})
+    after = entry(read_status(project), "sir_sir")
+    assert "models/more.py (code)" not in before.note
+    assert "models/more.py (code)" in after.note
+    (project.root / "models/more.py").unlink()
+    assert entry(read_status(project), "sir_sir") == before
+
+
+def test_rules_that_change_are_noticed(project: Project) -> None:
+    assert read_status(project).ready
+    write_files(project.root, {"models/more.py": "y = 1\n"})
+    edit(project, "models/helpers.py", "def rate", "import models.more\n\n\ndef rate")
+    assert read_status(project).ready
+    write_files(project.root, {"models/.gitignore": "more.py\n"})
+    assert [item.code for item in read_status(project).errors] == ["untracked_file"]
+    write_files(project.root, {".gitignore": ".modelops-bundle/\n", "models/.gitignore": ""})
+    assert "registry_not_in_git" in [item.code for item in read_status(project).findings]
 
 
 def test_status_writes_only_caches(project: Project) -> None:

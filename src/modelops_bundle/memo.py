@@ -1,0 +1,179 @@
+"""The last status of a project, believed only while everything it was read from is the same."""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import json
+import os
+import sys
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from modelops_bundle.changes import Change, Decision
+from modelops_bundle.diff import FileChanges
+from modelops_bundle.findings import Finding
+from modelops_bundle.project import Project
+from modelops_bundle.project_state import EntryStatus, ProjectStatus, SetStatus
+from modelops_bundle.snapshot.index import StatIndex
+from modelops_bundle.snapshot.scan import WorkingFiles
+from modelops_bundle.staleness import Reason
+from modelops_bundle.tracking import TRACKED_FILE
+from modelops_contracts.atomic import write_atomically
+from modelops_contracts.places import BUNDLE_STORAGE_DIR, REGISTRY_PATH
+
+if TYPE_CHECKING:
+    from modelops_bundle.codebase import Evidence
+
+_FORMAT = 1
+_OWN_FILES = (
+    REGISTRY_PATH, TRACKED_FILE, f"{BUNDLE_STORAGE_DIR}/config.yaml", f"{BUNDLE_STORAGE_DIR}/env",
+)  # fmt: skip
+
+
+def recall_status(project: Project, question: list[str]) -> ProjectStatus | None:
+    """Return the remembered answer to a question, or None when anything changed since."""
+    try:
+        data = json.loads(_path(project).read_bytes())
+        if data["maker"] != _maker(project) or data["question"] != question:
+            return None
+        if not _same_folders(project.root, data["folders"]):
+            return None
+        index = StatIndex(project.storage / "index.json")
+        files = WorkingFiles(project.root, index)
+        if any(_seen(files, path) != seen for path, seen in data["files"].items()):
+            return None
+        status = _decode(data["status"])
+    except (OSError, ValueError, KeyError, TypeError, AttributeError):
+        return None
+    index.save()
+    return status
+
+
+def remember_status(
+    project: Project,
+    question: list[str],
+    status: ProjectStatus,
+    evidence: Evidence,
+    also: Iterable[str],
+) -> None:
+    """Write an answer down, with what it was read from.
+
+    An answer that depends on what is installed in this interpreter is not kept.
+    """
+    if any(item.code == "unresolved_import" for item in status.findings):
+        return
+    index = StatIndex(project.storage / "index.json")
+    files = WorkingFiles(project.root, index)
+    paths = {*evidence.files, *_OWN_FILES, *also}
+    data = {
+        "maker": _maker(project),
+        "question": question,
+        "folders": dict(evidence.folders),
+        "files": {path: _seen(files, path) for path in sorted(paths)},
+        "status": _encode(status),
+    }
+    with contextlib.suppress(OSError):
+        index.save()
+        write_atomically(_path(project), json.dumps(data, separators=(",", ":")))
+
+
+def _path(project: Project) -> Path:
+    return project.storage / "status.json"
+
+
+def _maker(project: Project) -> list[Any]:
+    """Return what else an answer depends on: our own code, the interpreter, the place."""
+    with os.scandir(Path(__file__).parent) as listing:
+        newest = max(item.stat().st_mtime_ns for item in listing)
+    return [_FORMAT, newest, list(sys.version_info[:3]), str(project.root)]
+
+
+def _seen(files: WorkingFiles, path: str) -> list[str] | None:
+    row = files.row(path)
+    if row is None:
+        return None
+    return [files.digest(path) or "", row.mode, row.sha256]
+
+
+def _same_folders(root: Path, folders: Mapping[str, str]) -> bool:
+    for folder, digest in folders.items():
+        try:
+            names = os.listdir(root / folder)  # noqa: PTH208  (names only)
+        except OSError:
+            names = []
+        text = "\0".join(sorted(names))
+        if hashlib.sha256(os.fsencode(text)).hexdigest() != digest:
+            return False
+    return True
+
+
+# --- the value as plain data -----------------------------------------------------------------
+
+_STATUS_FIELDS = ("root", "repository", "tag", "environment", "tracked", "sync")
+_ENTRY_FIELDS = (
+    "kind", "id", "state", "path", "entrypoint", "weight", "labels", "digest", "renamed_to",
+    "similarity",
+)  # fmt: skip
+_CHANGE_FIELDS = ("action", "kind", "id", "path", "old_id", "symbol")
+_DECISION_FIELDS = ("kind", "old_id", "new_symbol", "new_path", "similarity", "command")
+
+
+def _fields(value: object, names: tuple[str, ...]) -> dict[str, Any]:
+    return {name: getattr(value, name) for name in names}
+
+
+def _encode(status: ProjectStatus) -> dict[str, Any]:
+    return {
+        **_fields(status, _STATUS_FIELDS),
+        "models": [_encode_entry(item) for item in status.models],
+        "targets": [_encode_entry(item) for item in status.targets],
+        "sets": [item.to_json() for item in status.sets],
+        "new": [
+            {**_fields(item, _CHANGE_FIELDS), "reasons": list(item.reasons)} for item in status.new
+        ],
+        "files": status.files.to_json(),
+        "findings": [item.to_json() for item in status.findings],
+        "decisions": [_fields(item, _DECISION_FIELDS) for item in status.decisions],
+    }
+
+
+def _encode_entry(item: EntryStatus) -> dict[str, Any]:
+    labels = dict(item.labels) if item.labels is not None else None
+    return {
+        **_fields(item, _ENTRY_FIELDS),
+        "labels": labels,
+        "outputs": list(item.outputs),
+        "reasons": [reason.to_json() for reason in item.reasons],
+        "findings": [finding.to_json() for finding in item.findings],
+    }
+
+
+def _decode(data: Mapping[str, Any]) -> ProjectStatus:
+    return ProjectStatus(
+        **{name: data[name] for name in _STATUS_FIELDS},
+        models=tuple(_decode_entry(item) for item in data["models"]),
+        targets=tuple(_decode_entry(item) for item in data["targets"]),
+        sets=tuple(
+            SetStatus(item["name"], tuple(item["targets"]), item["weights"])
+            for item in data["sets"]
+        ),
+        new=tuple(Change(**{**item, "reasons": tuple(item["reasons"])}) for item in data["new"]),
+        files=FileChanges(**{name: tuple(paths) for name, paths in data["files"].items()}),
+        findings=tuple(_decode_finding(item) for item in data["findings"]),
+        decisions=tuple(Decision(**item) for item in data["decisions"]),
+    )
+
+
+def _decode_entry(data: Mapping[str, Any]) -> EntryStatus:
+    return EntryStatus(
+        **{name: data[name] for name in _ENTRY_FIELDS},
+        outputs=tuple(data["outputs"]),
+        reasons=tuple(Reason(**item) for item in data["reasons"]),
+        findings=tuple(_decode_finding(item) for item in data["findings"]),
+    )
+
+
+def _decode_finding(data: Mapping[str, Any]) -> Finding:
+    return Finding(data["message"], **{key: data[key] for key in data if key != "message"})
