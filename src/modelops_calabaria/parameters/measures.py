@@ -97,7 +97,9 @@ def natural_column(
     else:
         assert spec.transform is not None
         values = _through_transform(spec, spec.transform, u)
-    return np.clip(values, spec.lower, spec.upper)
+    # Adding zero turns -0.0 into 0.0, as every parameter value is.
+    inside: Floats = np.clip(values, spec.lower, spec.upper) + 0.0
+    return inside
 
 
 def _linear(u: Floats, lower: float, upper: float) -> Floats:

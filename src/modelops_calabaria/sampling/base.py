@@ -139,19 +139,35 @@ class UnitDesign(SamplingStrategy):
     def unit(self, n: int, start: int = 0) -> npt.NDArray[np.float64]:
         """Points in [0, 1], shape (n, d)."""
 
-    def columns(self, n: int | None, start: int = 0) -> dict[str, list[Scalar]]:
+    def natural(self, n: int | None, start: int = 0) -> dict[str, npt.NDArray[np.float64]]:
+        """Rows in natural units as float64 columns, shape (n,) each; whole floats for kind int."""
         from modelops_calabaria.parameters.measures import natural_column
 
         points = self.unit(checked_count(n), checked_start(start))
         return {
-            spec.name: to_numbers(
-                spec,
-                natural_column(
-                    spec, points[:, column], measure=self.measure, int_mapping=self.int_mapping
-                ),
+            spec.name: natural_column(
+                spec, points[:, column], measure=self.measure, int_mapping=self.int_mapping
             )
             for column, spec in enumerate(self.parameter_space)
         }
+
+    def columns(self, n: int | None, start: int = 0) -> dict[str, list[Scalar]]:
+        natural = self.natural(n, start)
+        return {spec.name: to_numbers(spec, natural[spec.name]) for spec in self.parameter_space}
+
+    def frame(self, n: int | None = None, start: int = 0) -> pl.DataFrame:
+        import polars as pl
+
+        specs = self.parameter_space
+        if any(max(abs(spec.lower), abs(spec.upper)) > _EXACT for spec in specs):
+            return super().frame(n, start)
+        natural = self.natural(n, start)
+        return pl.DataFrame(
+            {
+                spec.name: natural[spec.name].astype("int64" if spec.kind == "int" else "float64")
+                for spec in specs
+            }
+        )
 
     def settings(self) -> dict[str, Any]:
         return {"measure": self.effective_measure, "int_mapping": self.int_mapping}
@@ -166,7 +182,7 @@ class UnitDesign(SamplingStrategy):
 def to_numbers(spec: ParameterSpec, values: npt.NDArray[np.float64]) -> list[Scalar]:
     """A column as Python numbers of the parameter's kind, inside its bounds."""
     if spec.kind == "float":
-        return cast("list[Scalar]", (values + 0.0).tolist())
+        return cast("list[Scalar]", values.tolist())
     numbers = [int(value) for value in values.tolist()]
     if max(abs(spec.lower), abs(spec.upper)) <= _EXACT:
         return cast("list[Scalar]", numbers)
