@@ -21,6 +21,7 @@ from modelops_calabaria.evaluation.quantities import (
     quantity_columns,
     require_observed_columns,
 )
+from modelops_calabaria.evaluation.reduce import metric_names
 
 
 @runtime_checkable
@@ -153,7 +154,7 @@ class ScaledMetricLoss(PointwiseLoss):
     def _scale(self, aligned: AlignedData) -> float | Floats:
         if self.scale is None:
             return 1.0
-        names = aligned.observed_keys().get_column("metric").to_list()
+        names = metric_names(aligned)
         if isinstance(self.scale, Mapping):
             absent = [name for name in names if name not in self.scale]
             if absent:

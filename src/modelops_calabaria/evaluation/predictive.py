@@ -49,8 +49,8 @@ def predictive_ensemble(
     levels = _checked_quantiles(quantiles)
     if not members:
         raise InvalidValue("a predictive ensemble needs at least one member")
-    aligned, matched = _align(target, members)
-    drawn = _draw(target, aligned, matched, [params for params, _ in members], seed)
+    aligned, usable = _align(target, members)
+    drawn = _draw(target, aligned, _matched(aligned), [members[r][0] for r in usable], seed)
     return _table(aligned, drawn, levels)
 
 
@@ -61,18 +61,39 @@ def _checked_quantiles(quantiles: Sequence[float]) -> list[float]:
     return levels
 
 
-def _align(target: Any, members: Sequence[Member]) -> tuple[AlignedData, Bools]:
-    """All members in one join; gaps of members stay gaps, whatever the coverage policy."""
+def _align(target: Any, members: Sequence[Member]) -> tuple[AlignedData, list[int]]:
+    """Members in one join, and which they are: those that cannot be aligned at all are left out.
+
+    Gaps of the others stay gaps, whatever the coverage policy.
+    """
     tables = [target.table(outputs, r) for r, (_, outputs) in enumerate(members)]
+    everyone = list(range(len(members)))
     try:
-        columns = target.evaluator.simulated_columns
-        aligned = align_compared(target.alignment, target.observed, tables, columns).canonical()
+        return _align_tables(target, tables), everyone
     except ScoringError as error:
-        raise target.located(error, None) from error
-    matched = aligned.matched
-    if matched is None:
-        matched = np.ones(aligned.grid_shape(), dtype=np.bool_)
-    return aligned, matched
+        usable = [r for r in everyone if _can_align(target, tables[r])]
+        if not usable:
+            raise target.located(error, None) from error
+        return _align_tables(target, [tables[r] for r in usable]), usable
+
+
+def _align_tables(target: Any, tables: Sequence[pl.DataFrame]) -> AlignedData:
+    columns = target.evaluator.simulated_columns
+    return align_compared(target.alignment, target.observed, list(tables), columns).canonical()
+
+
+def _can_align(target: Any, table: pl.DataFrame) -> bool:
+    try:
+        _align_tables(target, [table])
+    except ScoringError:
+        return False
+    return True
+
+
+def _matched(aligned: AlignedData) -> Bools:
+    if aligned.matched is None:
+        return np.ones(aligned.grid_shape(), dtype=np.bool_)
+    return aligned.matched
 
 
 def _draw(

@@ -71,7 +71,7 @@ class MeanOverMetrics:
     weights: Mapping[str, float] | None = field(default=None, hash=False)
 
     def per_replicate(self, aligned: AlignedData) -> Floats:
-        names = aligned.observed_keys().get_column("metric").to_list()
+        names = metric_names(aligned)
         weights = self._row_weights(aligned, names)
         # No matrix product: its order of summation depends on the machine.
         losses: Floats = (aligned.grid(LOSS_COL) * weights).sum(axis=1) / weights.sum()
@@ -102,6 +102,17 @@ class MeanOverMetrics:
             return found
         _require_known(dict.fromkeys(self.metrics, 1.0), names, "metric")
         return list(self.metrics)
+
+
+def metric_names(aligned: AlignedData) -> list[str]:
+    """Metric of every observed row; raises when the table was not aligned by metrics."""
+    keys = aligned.observed_keys()
+    if "metric" not in keys.columns:
+        raise ObservedDataError(
+            f"there is no metric among the keys ({', '.join(keys.columns)})",
+            hint="use MetricAlignment with metric_mse",
+        )
+    return [str(name) for name in keys.get_column("metric").to_list()]
 
 
 def _require_known(asked: Mapping[str, float], names: list[str], what: str) -> None:

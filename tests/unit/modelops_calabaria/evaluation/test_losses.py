@@ -185,6 +185,11 @@ def test_metric_mse_weighs_metrics_alike() -> None:
         metric_mse(weights={"c": 1.0}).evaluate(both)
 
 
+def test_metric_mse_needs_metrics() -> None:
+    with pytest.raises(ObservedDataError, match="no metric among the keys"):
+        metric_mse().evaluate(aligned({"value": [1.0]}, {"value": [2.0]}))
+
+
 def test_metric_weights_may_stand_in_the_data() -> None:
     observed = frame(metric=["a", "b"], value=[1.0, 10.0], weight=[3.0, 1.0])
     both = MetricAlignment().align(observed, [frame(a=[2.0], b=[14.0])])

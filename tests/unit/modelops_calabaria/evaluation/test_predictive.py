@@ -101,6 +101,15 @@ def test_a_member_outside_the_domain_is_counted_out() -> None:
     assert table["n_members"].to_list() == [5, 5, 5]
 
 
+def test_a_member_that_cannot_be_aligned_is_counted_out() -> None:
+    loss = LossTarget("t", "out", {"R0": 2.5, "peak": 6}, MetricAlignment(), annealed_mse("value"))
+    good = ({}, output(R0=[2.0], peak=[7.0]))
+    table = predictive_ensemble(loss, [({}, output(R0=[2.0])), good, good], seed=0)
+    assert table["n_members"].to_list() == [2, 2]
+    with pytest.raises(AlignmentError, match="target t, output out, replicate 0: metric 'peak'"):
+        predictive_ensemble(loss, [({}, output(R0=[2.0]))], seed=0)
+
+
 def test_a_row_nobody_has_is_null_and_not_inside() -> None:
     only_first = [({}, output(day=[1], y=[10.0]))] * 4
     table = predictive_ensemble(target(poisson_loglik_per_rep("y")), only_first, seed=1)
