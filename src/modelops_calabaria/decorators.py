@@ -123,32 +123,32 @@ def discover_decorated_methods(
 ) -> tuple[dict[str, Callable[..., Any]], dict[str, Callable[..., Any]]]:
     """Outputs and scenarios of a class as ``({output: method}, {scenario: method})``.
 
-    The whole method resolution order counts, mixins included. The nearest definition wins; one that
-    overrides a marked method without repeating the decorator keeps the mark. Raises TypeError when
-    two methods of one class carry one name.
+    The whole method resolution order counts, mixins included. The nearest definition wins, with its
+    decorator or without: a method that is redefined plainly is no output any more. Raises TypeError
+    when two methods of one class carry one name.
     """
     return _collect(cls, "_output_name"), _collect(cls, "_scenario_name")
 
 
 def _collect(cls: type, mark: str) -> dict[str, Callable[..., Any]]:
     found: dict[str, tuple[type, str]] = {}
-    settled: set[str] = set()
+    hidden: set[str] = set()
     for owner in cls.__mro__:
         for attribute, name in _marked_by(owner, mark):
-            if attribute in settled:
+            if attribute in hidden:
                 continue
-            settled.add(attribute)
             earlier = found.setdefault(name, (owner, attribute))
             if earlier[0] is owner and earlier[1] != attribute:
                 raise _defined_twice(owner, mark, name, earlier[1], attribute)
-    methods = {name: getattr(cls, attribute, None) for name, (_, attribute) in found.items()}
-    return {name: method for name, method in methods.items() if inspect.isfunction(method)}
+        hidden.update(vars(owner))
+    return {name: getattr(cls, attribute) for name, (_, attribute) in found.items()}
 
 
 def _marked_by(owner: type, mark: str) -> list[tuple[str, str]]:
     """(attribute, name) of the methods that this very class marks."""
-    marked = ((attribute, getattr(value, mark, None)) for attribute, value in vars(owner).items())
-    return [(attribute, name) for attribute, name in marked if isinstance(name, str)]
+    functions = ((key, value) for key, value in vars(owner).items() if inspect.isfunction(value))
+    marked = ((key, getattr(value, mark, None)) for key, value in functions)
+    return [(key, name) for key, name in marked if isinstance(name, str)]
 
 
 def _defined_twice(owner: type, mark: str, name: str, first: str, second: str) -> InvalidType:

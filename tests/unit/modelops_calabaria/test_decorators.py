@@ -83,12 +83,11 @@ class TestDiscovery:
                 return "child"
 
             def b(self, raw, seed):
-                return "undecorated"
+                return "no output any more"
 
         outputs, scenarios = discover_decorated_methods(Child)
         assert {name: method(None, 0, 0) for name, method in outputs.items()} == {
             "a": "child",
-            "b": "undecorated",
             "mixed": "mixin",
         }
         assert list(scenarios) == ["s"]
