@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 import polars as pl
 
-from modelops_calabaria.alignment.aligned import AlignedData
+from modelops_calabaria.alignment.aligned import AlignedData, Floats
 from modelops_calabaria.alignment.columns import observed_name, simulated_name
 from modelops_calabaria.alignment.errors import (
     AlignmentError,
@@ -105,7 +105,16 @@ class MetricAlignment:
         stacked = self._stack(simulated, frame)
         aligned = self._join(frame, stacked)
         _refuse_bad_values(aligned)
-        return _scaled(aligned, self.options.scale)
+        return _scaled(aligned, self.row_scale(frame))
+
+    def row_scale(self, observed: pl.DataFrame) -> Floats | None:
+        """What both sides of every observed row are divided by; None where nothing is scaled."""
+        scale = self.options.scale
+        if scale is None:
+            return None
+        if isinstance(scale, Mapping):
+            return _scale_by_metric(observed.get_column(METRIC), scale)
+        return _observed_size(observed.get_column(VALUE))
 
     def _stack(self, simulated: object, observed: pl.DataFrame) -> Stacked:
         options = self.options
@@ -193,24 +202,10 @@ def _refuse_bad_values(aligned: AlignedData) -> None:
     )
 
 
-def _scaled(aligned: AlignedData, scale: str | Mapping[str, float] | None) -> AlignedData:
-    if scale is None:
+def _scaled(aligned: AlignedData, row_scale: Floats | None) -> AlignedData:
+    if row_scale is None:
         return aligned
-    names = aligned.data.get_column(METRIC)
-    if isinstance(scale, Mapping):
-        for name in names.unique(maintain_order=True).to_list():
-            if name not in scale:
-                raise ObservedDataError(
-                    f"scale has no entry for metric {name!r}; it has {', '.join(scale)}"
-                )
-        by = names.replace_strict(dict(scale), return_dtype=pl.Float64)
-    else:
-        by = aligned.get_obs_col(VALUE).abs()
-        if (by == 0).any():
-            raise ObservedDataError(
-                'scale="observed" divides by an observed value of 0',
-                hint="give scale={metric: number}",
-            )
+    by = pl.Series(np.tile(row_scale, aligned.n_replicates))
     sides = [observed_name(VALUE), simulated_name(VALUE), observed_name("sd")]
     present = [name for name in sides if name in aligned.data.columns]
     return replace(
@@ -219,6 +214,25 @@ def _scaled(aligned: AlignedData, scale: str | Mapping[str, float] | None) -> Al
             (aligned.data.get_column(name) / by).alias(name) for name in present
         ),
     )
+
+
+def _scale_by_metric(names: pl.Series, scale: Mapping[str, float]) -> Floats:
+    for name in names.unique(maintain_order=True).to_list():
+        if name not in scale:
+            raise ObservedDataError(
+                f"scale has no entry for metric {name!r}; it has {', '.join(scale)}"
+            )
+    return np.array([scale[name] for name in names.to_list()], dtype=np.float64)
+
+
+def _observed_size(values: pl.Series) -> Floats:
+    size: Floats = np.abs(values.to_numpy())
+    if (size == 0).any():
+        raise ObservedDataError(
+            'scale="observed" divides by an observed value of 0',
+            hint="give scale={metric: number}",
+        )
+    return size
 
 
 def _checked_scale(scale: str | Mapping[str, float] | None) -> str | Mapping[str, float] | None:

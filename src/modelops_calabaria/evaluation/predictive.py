@@ -51,7 +51,9 @@ def predictive_ensemble(
         raise InvalidValue("a predictive ensemble needs at least one member")
     aligned, usable = _align(target, members)
     drawn = _draw(target, aligned, _matched(aligned), [members[r][0] for r in usable], seed)
-    return _table(aligned, drawn, levels)
+    row_scale = getattr(target.alignment, "row_scale", None)
+    unit = None if row_scale is None else row_scale(target.observed)
+    return _table(aligned, drawn, levels, 1.0 if unit is None else unit)
 
 
 def _checked_quantiles(quantiles: Sequence[float]) -> list[float]:
@@ -161,12 +163,15 @@ def _draw_one(
     return drawn
 
 
-def _table(aligned: AlignedData, drawn: _Drawn, levels: Sequence[float]) -> pl.DataFrame:
+def _table(
+    aligned: AlignedData, drawn: _Drawn, levels: Sequence[float], unit: float | Floats
+) -> pl.DataFrame:
+    """Ranges in the units of the data: ``unit`` undoes the scaling of the alignment."""
     present = np.isfinite(drawn.values)
     n_members = present.sum(axis=0)
-    observed = _observed(aligned, drawn.column)
+    observed = _observed(aligned, drawn.column) * unit
     columns = [*aligned.observed_keys(), pl.Series("observed", observed)]
-    ranges = _quantiles(np.where(present, drawn.values, np.nan), n_members > 0, levels)
+    ranges = _quantiles(np.where(present, drawn.values * unit, np.nan), n_members > 0, levels)
     for level, values in zip(levels, ranges, strict=True):
         columns.append(pl.Series(quantile_name(level), values).fill_nan(None))
     inside = (ranges[0] <= observed) & (observed <= ranges[-1])

@@ -79,6 +79,14 @@ def test_metrics() -> None:
     assert table["q500"].to_list() == [2.0, 7.0]
 
 
+def test_scaled_metrics_are_shown_in_their_own_units() -> None:
+    alignment = MetricAlignment(scale="observed")
+    loss = LossTarget("t", "out", {"R0": 2.5, "peak": -6}, alignment, annealed_mse("value"))
+    table = predictive_ensemble(loss, [({}, output(R0=[2.0], peak=[-7.0]))] * 3, seed=0)
+    assert table["observed"].to_list() == [2.5, -6.0]
+    assert table["q500"].to_list() == [2.0, -7.0]
+
+
 @pytest.mark.parametrize("family", [poisson_loglik_per_rep("y"), None])
 def test_members_that_lack_rows_are_counted_out_there_only(family: Any) -> None:
     short = ({}, output(day=[1], y=[10.0]))
