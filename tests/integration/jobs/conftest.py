@@ -85,3 +85,9 @@ def slow_place(tmp_path: Path) -> Place:
 def another_place(tmp_path: Path) -> Place:
     """The same project somewhere else, with a home of its own."""
     return make_place(tmp_path / "elsewhere")
+
+
+@pytest.fixture
+def another_slow_place(tmp_path: Path) -> Place:
+    """The slow project somewhere else."""
+    return make_place(tmp_path / "elsewhere", pause=0.02)
