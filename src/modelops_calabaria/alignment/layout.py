@@ -41,11 +41,11 @@ def assemble(
     ``extra`` names simulated key columns to keep as ``<name>_right``.
     """
     n, r = observed.height, stacked.n_replicates
-    cells = Cells(pairs, n * r, duplicates)
-    matched: Bools = (cells.counts > 0).reshape(r, n)
+    cells = Cells(pairs, (r, n), duplicates)
+    matched: Bools = cells.counts > 0
     _refuse_no_overlap(observed, stacked, matched, on)
     if duplicates == "error" and cells.repeated:
-        _refuse_repeats(observed, cells.counts.reshape(r, n), on)
+        _refuse_repeats(observed, cells.counts, on)
     columns = [
         *(_repeated(observed.get_column(name), r) for name in on),
         *(() if single else (_replicate_numbers(r, n),)),
@@ -58,7 +58,7 @@ def assemble(
         n_replicates=r,
         matched=tuple(int(count) for count in matched.sum(axis=1)),
         missing_keys=_missing_keys(observed, matched, on),
-        n_sim_unused=stacked.height - _count_used(pairs, stacked.height),
+        n_sim_unused=stacked.height - _count_used(cells.pairs, stacked.height),
     )
     return AlignedData(
         data=pl.DataFrame(columns),
@@ -75,15 +75,23 @@ class Cells:
 
     __slots__ = ("counts", "duplicates", "pairs", "repeated", "source")
 
-    def __init__(self, pairs: Pairs, size: int, duplicates: str) -> None:
-        self.pairs = pairs
+    def __init__(self, pairs: Pairs, shape: tuple[int, int], duplicates: str) -> None:
+        r, n = shape
         self.duplicates = duplicates
-        self.counts = np.bincount(pairs.cell, minlength=size)
-        self.repeated = bool(self.counts.max(initial=0) > 1)
+        self.pairs = pairs.expanded(n, r) if _has_repeats(pairs, n) else pairs
+        #: Simulated rows per cell, shape (replicates, observed rows).
+        self.counts: npt.NDArray[Any]
         #: For every cell the (last) simulated row, -1 where there is none.
-        self.source = np.full(size, -1, dtype=np.int64)
-        order = self._order() if self.repeated else slice(None)
-        self.source[pairs.cell[order]] = pairs.row[order]
+        self.source: Ints
+        if self.pairs.period is None:
+            self.counts = np.bincount(self.pairs.cell, minlength=n * r).reshape(shape)
+            self.repeated = bool(self.counts.max(initial=0) > 1)
+            self.source = np.full(n * r, -1, dtype=np.int64)
+            order = self._order() if self.repeated else slice(None)
+            self.source[self.pairs.cell[order]] = self.pairs.row[order]
+        else:
+            self.repeated = False
+            self.counts, self.source = _repeating(self.pairs, shape)
 
     def _order(self) -> Ints:
         return np.lexsort((self.pairs.row, self.pairs.cell)).astype(np.int64, copy=False)
@@ -99,7 +107,7 @@ class Cells:
         summed = np.bincount(cells, weights=weights, minlength=len(self.source))
         total: Floats = np.asarray(summed, dtype=np.float64)
         if self.duplicates == "mean":
-            total = total / np.maximum(self.counts, 1)
+            total = total / np.maximum(self.counts.ravel(), 1)
         return _with_gaps(pl.Series(total), self.source < 0)
 
     def picked(self, stacked: pl.Series) -> pl.Series:
@@ -112,6 +120,22 @@ class Cells:
         if not stacked.len():
             return pl.Series([None] * len(self.source), dtype=stacked.dtype)
         return _with_gaps(stacked.gather(np.where(gaps, 0, self.source)), gaps)
+
+
+def _has_repeats(pairs: Pairs, n: int) -> bool:
+    """Whether repeating matches hold a cell twice; the short form has no room for that."""
+    return pairs.period is not None and bool(np.bincount(pairs.cell, minlength=n).max() > 1)
+
+
+def _repeating(pairs: Pairs, shape: tuple[int, int]) -> tuple[npt.NDArray[Any], Ints]:
+    """Counts and sources of all replicates from the matches of the first."""
+    r, n = shape
+    assert pairs.period is not None
+    first = np.full(n, -1, dtype=np.int64)
+    first[pairs.cell] = pairs.row
+    source = first + np.arange(r, dtype=np.int64)[:, None] * pairs.period
+    source[:, first < 0] = -1
+    return np.broadcast_to((first >= 0).astype(np.int64), shape), source.ravel()
 
 
 def _replicate_numbers(r: int, n: int) -> pl.Series:
@@ -148,7 +172,7 @@ def _repeated(series: pl.Series, times: int) -> pl.Series:
 
 def _count_used(pairs: Pairs, height: int) -> int:
     if pairs.once:
-        return len(pairs.row)
+        return len(pairs.row) * (height // pairs.period if pairs.period else 1)
     return int(np.count_nonzero(np.bincount(pairs.row, minlength=height)))
 
 

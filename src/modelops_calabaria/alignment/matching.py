@@ -46,6 +46,16 @@ class Pairs:
     row: Ints
     #: Whether a simulated row can stand for one observed row at most.
     once: bool = True
+    #: Set when the matches are those of the first replicate and repeat every so many rows.
+    period: int | None = None
+
+    def expanded(self, n_observed: int, n_replicates: int) -> Pairs:
+        """The matches of all replicates, written out."""
+        if self.period is None:
+            return self
+        number = np.arange(n_replicates, dtype=np.int64)[:, None]
+        cell = (number * n_observed + self.cell).ravel()
+        return Pairs(cell, (number * self.period + self.row).ravel(), self.once)
 
 
 def stack(
@@ -147,14 +157,13 @@ def cell_pairs(observed: pl.DataFrame, simulated: pl.DataFrame, stacked: Stacked
 
     Replicates usually repeat the keys of the first; then its matches are those of all.
     """
-    n, r = observed.height, stacked.n_replicates
+    n = observed.height
     period = _period(simulated, stacked)
     if period is None:
         rows, sources = equal_pairs(observed, simulated)
         return Pairs(cell=stacked.replicate[sources] * n + rows, row=sources)
     rows, sources = equal_pairs(observed, simulated.head(period))
-    number = np.arange(r, dtype=np.int64)[:, None]
-    return Pairs(cell=(number * n + rows).ravel(), row=(number * period + sources).ravel())
+    return Pairs(cell=rows, row=sources, period=period)
 
 
 def _period(simulated: pl.DataFrame, stacked: Stacked) -> int | None:

@@ -158,7 +158,8 @@ def _refuse_absent(
     observed: pl.DataFrame, stacked: Stacked, pairs: Pairs, on: Sequence[str]
 ) -> None:
     n = observed.height
-    counts = np.bincount(pairs.cell, minlength=n * stacked.n_replicates)
+    cells = pairs.expanded(n, stacked.n_replicates).cell
+    counts = np.bincount(cells, minlength=n * stacked.n_replicates)
     gaps = np.flatnonzero(counts == 0)
     if not len(gaps):
         return

@@ -91,7 +91,7 @@ class LossEvaluator:
             name=self.label,
             loss=loss,
             weight=self.weight,
-            weighted_loss=self.weight * loss,
+            weighted_loss=self.weight * loss if self.weight else 0.0,
             aligned_data=aligned,
             per_replicate=pseudo,
         )

@@ -182,6 +182,25 @@ def test_equal_keys_in_all_replicates_and_keys_in_other_order_agree() -> None:
     assert one.coverage == other.coverage
 
 
+@pytest.mark.parametrize("turn", [False, True])
+def test_gaps_and_repeats_are_the_same_whether_or_not_replicates_repeat_their_keys(
+    turn: bool,
+) -> None:
+    tables = [frame(day=[1, 3, 3, 8], cases=[10 * r + i for i in range(4)]) for r in range(3)]
+    if turn:
+        tables[1] = tables[1][[3, 0, 1, 2]]
+    table = ExactJoin("day", duplicates="sum").align(OBSERVED, tables)
+    assert table.get_sim_col("cases").to_list() == [0, None, 3, 10, None, 23, 20, None, 43]
+    last = ExactJoin("day", duplicates="last").align(OBSERVED, tables)
+    assert last.get_sim_col("cases").to_list() == [0, None, 2, 10, None, 12, 20, None, 22]
+    for aligned in (table, last):
+        assert aligned.coverage is not None
+        assert aligned.coverage.matched == (2, 2, 2)
+        assert aligned.coverage.n_sim_unused == 3
+    with pytest.raises(AlignmentError, match=r"replicate 0: 3 keys .*day=3"):
+        ExactJoin("day").align(OBSERVED, tables)
+
+
 def test_arguments_are_checked() -> None:
     with pytest.raises(ValueError, match="duplicates must be one of"):
         ExactJoin("day", duplicates="first")

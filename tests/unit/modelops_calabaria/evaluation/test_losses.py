@@ -185,6 +185,16 @@ def test_metric_mse_weighs_metrics_alike() -> None:
         metric_mse(weights={"c": 1.0}).evaluate(both)
 
 
+def test_weight_zero_switches_off_even_an_infinite_loss() -> None:
+    class Endless:
+        def compute(self, table: AlignedData) -> AlignedData:
+            return table.with_column("__loss", np.full(table.grid_shape(), np.inf))
+
+    evaluator = LossEvaluator(IdentityAggregator(), Endless(), MeanReducer(), weight=0.0)
+    result = evaluator.evaluate(table())
+    assert (result.loss, result.weighted_loss) == (math.inf, 0.0)
+
+
 def test_metric_mse_needs_metrics() -> None:
     with pytest.raises(ObservedDataError, match="no metric among the keys"):
         metric_mse().evaluate(aligned({"value": [1.0]}, {"value": [2.0]}))
