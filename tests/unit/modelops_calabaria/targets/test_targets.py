@@ -418,3 +418,32 @@ def test_references_sets_and_objects_in_one_list(
         assert [item.name for item in found] == ["from_file", "cases", "c"]
     finally:
         sys.modules.pop("my_reference_targets", None)
+
+
+def test_targets_and_results_travel() -> None:
+    import copy
+    import pickle
+
+    for target in (loss(), loglik(weight=0.5), scalar_target("peak", "out", "y", 3.0)):
+        again = pickle.loads(pickle.dumps(target))
+        assert (again.name, again.weight, again.family) == (
+            target.name,
+            target.weight,
+            target.family,
+        )
+        assert again.observed.equals(target.observed)
+        assert copy.deepcopy(target).n_observed == target.n_observed
+    result = loss().evaluate([FULL])
+    assert pickle.loads(pickle.dumps(result)).loss == result.loss
+    with pytest.raises(AttributeError):
+        loss().coverage = "zero"  # type: ignore[misc]
+
+
+def test_errors_travel() -> None:
+    import pickle
+
+    with pytest.raises(AlignmentError) as caught:
+        loss().evaluate([SHORT], seeds=[4])
+    again = pickle.loads(pickle.dumps(caught.value))
+    assert str(again) == str(caught.value)
+    assert (again.reason, again.seed, again.hint) == ("COVERAGE", 4, caught.value.hint)
