@@ -31,8 +31,11 @@ def take_ranges(
     return taken.with_columns(pl.Series(_ORDER, marks))
 
 
-def collect(pieces: Sequence[pl.DataFrame]) -> pl.DataFrame:
-    """Pieces of :func:`take_ranges` as one frame in the marked order; empty when there are none."""
+def collect(pieces: Sequence[pl.DataFrame], sim_keys: pl.Series) -> pl.DataFrame:
+    """Pieces of :func:`take_ranges` as one frame in the marked order; empty when there are none.
+
+    ``sim_keys`` has the key of each mark.
+    """
     import polars as pl
 
     from modelops.results.segments import index_schema
@@ -40,8 +43,9 @@ def collect(pieces: Sequence[pl.DataFrame]) -> pl.DataFrame:
     if not pieces:
         schema = index_schema()
         return pl.DataFrame(schema={column: schema[column] for column in KEY_COLUMNS})
-    joined = stack(pieces).sort(_ORDER, maintain_order=True).drop(_ORDER)
-    return drop_repeated_keys(joined)
+    joined = stack(pieces).sort(_ORDER, maintain_order=True)
+    keys = sim_keys.gather(joined[_ORDER]).alias("sim_key")
+    return drop_repeated_keys(joined.drop(_ORDER).insert_column(0, keys))
 
 
 def stack(frames: Sequence[pl.DataFrame]) -> pl.DataFrame:

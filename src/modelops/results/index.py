@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import io
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
@@ -9,11 +10,14 @@ from typing import TYPE_CHECKING
 from modelops.results.layout import segment_of
 from modelops.results.objects import Objects
 from modelops.results.segments import Part, index_schema, parts_of
+from modelops_contracts.errors import NotFound, Unavailable
 
 if TYPE_CHECKING:
     import polars as pl
 
 __all__ = ["CodeIndex"]
+
+_LOOKS = 10
 
 #: Long texts stay in the files until somebody asks for failures.
 _LEFT_OUT = ("parts", "params", "error_type", "error_message", "traceback", "stderr_tail", "worker")
@@ -30,13 +34,20 @@ class CodeIndex:
         self._together: pl.DataFrame | None = None
 
     def refresh(self) -> None:
-        """Read segments that are new, forget those that are gone."""
-        present = {segment_of(path): path for path, _size in self._objects.list(self._folder)}
-        for name in self._segments.keys() - present.keys():
-            del self._segments[name], self._parts[name]
-            self._together = None
-        for name in sorted(present.keys() - self._segments.keys()):
-            self._add(name, self.read(name))
+        """Read segments that are new, forget those that are gone.
+
+        One that another process merges while we look is gone at the next look.
+        """
+        for _look in range(_LOOKS):
+            present = {segment_of(path) for path, _size in self._objects.list(self._folder)}
+            for name in self._segments.keys() - present:
+                del self._segments[name], self._parts[name]
+                self._together = None
+            with contextlib.suppress(NotFound):
+                for name in sorted(present - self._segments.keys()):
+                    self._add(name, self.read(name))
+                return
+        raise Unavailable(f"{self._folder} of {self._objects.where} changes faster than it is read")
 
     def read(self, segment: str) -> pl.DataFrame:
         """One index as it was written. Raises NotFound when it has been merged away."""

@@ -15,6 +15,8 @@ from urllib.parse import quote
 __all__ = [
     "FORMAT",
     "FORMAT_FILE",
+    "KEY_COLUMNS",
+    "PART_COLUMNS",
     "eval_folder",
     "index_folder",
     "own_name",
@@ -30,6 +32,9 @@ FORMAT_FILE = "format.json"
 
 #: Columns that the store adds in front of an output's own.
 KEY_COLUMNS = ("sim_key", "param_id", "replicate", "seed")
+#: Those of them that stand in the parts. A key of 64 digits per simulation would cost as much as
+#: a small table; the index has it, with the rows it belongs to.
+PART_COLUMNS = KEY_COLUMNS[1:]
 
 _OWN = "__own"
 _KEY_LIKE = re.compile(rf"({'|'.join(KEY_COLUMNS)})({_OWN})*")

@@ -14,8 +14,8 @@ from dataclasses import asdict, dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from modelops.engine.requests import SimOutcome
-from modelops.results.arrow import read_table, repeat_rows
-from modelops.results.layout import KEY_COLUMNS, own_name, part_path, stored_name
+from modelops.results.arrow import read_tables, repeat_rows
+from modelops.results.layout import PART_COLUMNS, own_name, part_path, stored_name
 from modelops_contracts.artifacts import ErrorInfo
 from modelops_contracts.errors import InvalidInput
 
@@ -130,8 +130,7 @@ def build_segment(
 
     piles = _Piles()
     rows: list[dict[str, Any]] = []
-    for number, given in enumerate(outcomes):
-        outcome, tables = _readable(given)
+    for number, (outcome, tables) in enumerate(_read_all(outcomes)):
         row = _index_row(outcome, job, written_at)
         for output, table in tables.items():
             pile = piles.of(output, table)
@@ -139,7 +138,7 @@ def build_segment(
             _append_range(row, pile.number, start, start + table.height)
         rows.append(row)
     keys = pl.DataFrame(
-        [{column: row[column] for column in KEY_COLUMNS} for row in rows], schema=_key_schema()
+        [{column: row[column] for column in PART_COLUMNS} for row in rows], schema=_key_schema()
     )
     bodies = [_with_keys(pile, keys) for pile in piles]
     return _assemble(name, code_digest, rows, [pile.output for pile in piles], bodies)
@@ -177,7 +176,7 @@ def parts_of(index: pl.DataFrame) -> list[Part]:
 
 def own_columns(frame: pl.DataFrame) -> pl.DataFrame:
     """An output's own columns, under their own names and in their own order."""
-    own = frame.drop(KEY_COLUMNS)
+    own = frame.drop(PART_COLUMNS)
     return own.rename({column: own_name(column) for column in own.columns})
 
 
@@ -194,15 +193,26 @@ def _move(part: Part, piles: _Piles, read_part: Callable[[str], pl.DataFrame]) -
     return pile.number, pile.add(frame)
 
 
-def _readable(outcome: SimOutcome) -> tuple[SimOutcome, dict[str, pl.DataFrame]]:
-    tables: dict[str, pl.DataFrame] = {}
-    for output in sorted(outcome.tables):
-        try:
-            tables[output] = read_table(outcome.tables[output])
-        except InvalidInput as error:
-            info = ErrorInfo("UnreadableOutput", f"output {output!r} is {error}")
-            return replace(outcome, status="failed", tables={}, error=info), {}
-    return outcome, tables
+def _read_all(
+    outcomes: Sequence[SimOutcome],
+) -> Iterator[tuple[SimOutcome, dict[str, pl.DataFrame]]]:
+    """Each outcome with its tables read; as a failed one when one of them is no table."""
+    names = [sorted(outcome.tables) for outcome in outcomes]
+    data = [o.tables[name] for o, own in zip(outcomes, names, strict=True) for name in own]
+    found = iter(read_tables(data))
+    for outcome, own in zip(outcomes, names, strict=True):
+        tables: dict[str, pl.DataFrame] = {}
+        broken: ErrorInfo | None = None
+        for name in own:
+            table = next(found)
+            if isinstance(table, InvalidInput):
+                broken = ErrorInfo("UnreadableOutput", f"output {name!r} is {table}")
+            else:
+                tables[name] = table
+        if broken is None:
+            yield outcome, tables
+        else:
+            yield replace(outcome, status="failed", tables={}, error=broken), {}
 
 
 def _append_range(row: dict[str, Any], part: int, start: int, stop: int) -> None:
@@ -241,7 +251,7 @@ def _index_row(outcome: SimOutcome, job: str, written_at: str) -> dict[str, Any]
 
 def _key_schema() -> dict[str, Any]:
     schema = index_schema()
-    return {column: schema[column] for column in KEY_COLUMNS}
+    return {column: schema[column] for column in PART_COLUMNS}
 
 
 def _with_keys(pile: _Pile, keys: pl.DataFrame) -> pl.DataFrame:

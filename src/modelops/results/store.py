@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import io
+import itertools
 import json
 import secrets
 import time
@@ -52,8 +53,8 @@ __all__ = ["Fault", "ResultsStore", "StoredSim"]
 
 T = TypeVar("T")
 
-#: So many segments of its own a writer leaves before it merges them into one.
-_MERGE_EVERY = 32
+#: A writer merges so many of its segments into one, so many of those again into one, and so on.
+_MERGE_EVERY = 8
 _LARGEST_MERGE_BYTES = 64 << 20
 _CACHE_BYTES = 256 << 20
 _WRITER_SECONDS = 3600.0
@@ -98,7 +99,7 @@ class ResultsStore:
         self._indexes: dict[str, CodeIndex] = {}
         self._frames: dict[str, pl.DataFrame] = {}
         self._cached_bytes = 0
-        self._recent: dict[str, dict[str, int]] = {}
+        self._recent: dict[str, list[dict[str, int]]] = {}
         self._writable = False
         self._evaluations = EvaluationShelf(objects)
 
@@ -269,7 +270,7 @@ class ResultsStore:
             if part.output == output:
                 ranges = (group["start"].to_list(), group["stop"].to_list())
                 pieces.append(take_ranges(self._part(part.path), *ranges, group["order"].to_list()))
-        return collect(pieces)
+        return collect(pieces, rows["sim_key"])
 
     def _part(self, path: str) -> pl.DataFrame:
         frame = self._frames.get(path)
@@ -306,19 +307,30 @@ class ResultsStore:
         self._objects.put_new(index, encode(segment.index))
 
     def _keep_few(self, code_digest: str, written: Segment) -> None:
-        """Merge what this object wrote lately, once it is many files and not yet large ones."""
-        recent = self._recent.setdefault(short_digest(code_digest), {})
-        recent[written.name] = sum(len(data) for data in written.files.values())
-        if len(recent) < _MERGE_EVERY:
-            return
-        if sum(recent.values()) <= _LARGEST_MERGE_BYTES:
+        """Merge what this object wrote, level by level, as long as it is not large.
+
+        Each simulation is written again once per level: three times for a thousand batches.
+        """
+        levels = self._recent.setdefault(short_digest(code_digest), [])
+        for level in itertools.count():
+            if level == len(levels):
+                levels.append({})
+            recent = levels[level]
+            recent[written.name] = sum(len(data) for data in written.files.values())
+            if len(recent) < _MERGE_EVERY:
+                return
+            names, size = list(recent), sum(recent.values())
+            recent.clear()
+            if size > _LARGEST_MERGE_BYTES:
+                return
             # Not found: another process has merged some of them.
             with contextlib.suppress(NotFound):
-                self._merge(code_digest, list(recent))
-        recent.clear()
+                written = self._merge(code_digest, names)
+                continue
+            return
 
-    def _merge(self, code_digest: str, names: Sequence[str]) -> int:
-        """Put several segments into one and remove them; gives how many.
+    def _merge(self, code_digest: str, names: Sequence[str]) -> Segment:
+        """Put several segments into one and remove them.
 
         A crash after the new index leaves some rows twice, which readers see once.
         """
@@ -328,7 +340,7 @@ class ResultsStore:
         self._write(code_digest, merged)
         self._objects.delete(index.path(name) for name in names)
         self._objects.delete(part.path for one in indexes for part in parts_of(one))
-        return len(names)
+        return merged
 
     # ------------------------------------------------------------ private: care
 
@@ -337,7 +349,8 @@ class ResultsStore:
             sizes = self._segment_sizes(code)
             merged = 0
             for group in _groups(sizes, _LARGEST_MERGE_BYTES):
-                merged += self._merge(code, group)
+                self._merge(code, group)
+                merged += len(group)
             self._objects.delete(self._abandoned(code))
             self._recent.pop(code, None)
             return merged

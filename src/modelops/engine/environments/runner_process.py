@@ -106,6 +106,7 @@ class RunnerProcess:
         self._launch = launch
         self._log = log
         self._looked = 0.0
+        self._gone = False
         self._log.mark()
         self._process, self._channel = _spawn(launch, log)
         with contextlib.ExitStack() as unless_greeted:
@@ -154,14 +155,23 @@ class RunnerProcess:
     def kill(self) -> None:
         """End the process and everything it started."""
         self._channel.close()
-        if self._process.returncode is not None:
+        if self._gone:
             return
-        # The leader is not reaped before its group is signalled, so the group's id cannot be taken.
+        self._gone = True
+        # Where possible the leader is not reaped yet, so its group's id cannot have been taken.
         with contextlib.suppress(ProcessLookupError, PermissionError):
             os.killpg(self._process.pid, signal.SIGKILL)
-        _pid, status, usage = os.wait4(self._process.pid, 0)
+        if self._process.returncode is None:
+            self._reap(0)
+
+    def _reap(self, flags: int) -> bool:
+        """Take the exit status and the memory that was used; False while it runs."""
+        pid, status, usage = os.wait4(self._process.pid, flags)
+        if pid == 0:
+            return False
         self._process.returncode = os.waitstatus_to_exitcode(status)
         self.peak_bytes = max(self.peak_bytes, _peak(usage))
+        return True
 
     # ------------------------------------------------------------ private
 
@@ -221,6 +231,8 @@ class RunnerProcess:
     def _has_exited(self) -> bool:
         if self._process.returncode is not None:
             return True
+        if not hasattr(os, "waitid"):  # macOS before Python 3.13
+            return self._reap(os.WNOHANG)
         flags = os.WEXITED | os.WNOHANG | os.WNOWAIT
         return os.waitid(os.P_PID, self._process.pid, flags) is not None
 

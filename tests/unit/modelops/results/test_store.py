@@ -9,7 +9,7 @@ import polars as pl
 import pytest
 from polars.testing import assert_frame_equal
 
-from modelops.engine.requests import cancelled
+from modelops.engine.requests import SimRequest, cancelled
 from modelops.results.arrow import read_table
 from modelops.results.store import ResultsStore
 from modelops_contracts.errors import Conflict, IntegrityError
@@ -243,3 +243,28 @@ def test_evaluations_come_back_exactly(store: ResultsStore, tmp_path: Path) -> N
     fresh.compact()
     assert len(files(tmp_path / "results" / "evals")) == 1
     assert len(store.known_evaluations(target, values)) == 70
+
+
+def test_two_writers_and_a_reader_at_once(tmp_path: Path) -> None:
+    import threading
+
+    root = tmp_path / "results"
+    lots = [[sim_request(seed) for seed in range(start, 120, 2)] for start in (0, 1)]
+
+    def write(requests: list[SimRequest]) -> None:
+        store = ResultsStore.open(root)
+        for request in requests:
+            store.append(CODE, [ok(request, out=incidence(request.task.seed))], job="j")
+
+    threads = [threading.Thread(target=write, args=(lot,)) for lot in lots]
+    for thread in threads:
+        thread.start()
+    reader = ResultsStore.open(root)
+    keys = [request.sim_key for lot in lots for request in lot]
+    while any(thread.is_alive() for thread in threads):
+        known = reader.known(CODE, keys)
+        assert reader.frame(CODE, "out", list(known)).height == 5 * len(known)
+    for thread in threads:
+        thread.join()
+    assert len(reader.known(CODE, keys)) == 120
+    assert reader.verify() == []
