@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     from modelops_calabaria.parameters.measures import IntMapping, Measure
 
-__all__ = ["SamplingStrategy", "SamplingWarning", "UnitDesign"]
+__all__ = ["ColumnDesign", "SamplingStrategy", "SamplingWarning", "UnitDesign"]
 
 T = TypeVar("T")
 #: Whole numbers up to here are exact as floats.
@@ -34,14 +34,14 @@ class SamplingWarning(UserWarning):
 
 
 class SamplingStrategy(ABC):
-    """A design over a parameter space.
+    """A design over a parameter space; your own needs :meth:`sample` and a ``kind``.
 
     Row ``i`` of an extendable design depends on its settings and ``i`` alone, so that
     ``sample(n + m)`` equals ``sample(n) + sample(m, start=n)``.
     """
 
     #: Name in files and on the command line.
-    kind: ClassVar[str]
+    kind: ClassVar[str] = "custom"
     extendable: ClassVar[bool] = False
 
     def __init__(self, parameter_space: ParameterSpace) -> None:
@@ -53,12 +53,15 @@ class SamplingStrategy(ABC):
         self.parameter_space = parameter_space
 
     @abstractmethod
-    def columns(self, n: int | None, start: int = 0) -> dict[str, list[Scalar]]:
-        """Rows ``start`` to ``start + n`` as columns of Python numbers, in the space's order."""
+    def sample(self, n: int | None = None, start: int = 0) -> list[dict[str, Scalar]]:
+        """``n`` rows from row ``start`` on: {name: Python float or int}.
 
-    @abstractmethod
+        ``n`` may be None for designs whose size follows from themselves.
+        """
+
     def settings(self) -> dict[str, Any]:
         """What the design depends on beside the space, as JSON."""
+        return {}
 
     def method_name(self) -> str:
         return self.kind
@@ -69,26 +72,17 @@ class SamplingStrategy(ABC):
         SamplingStrategy.__init__(other, space)
         return other
 
-    def sample(self, n: int | None = None, start: int = 0) -> list[dict[str, Scalar]]:
-        """``n`` rows from row ``start`` on: {name: Python float or int}.
-
-        ``n`` may be None for designs whose size follows from themselves.
-        """
-        columns = self.columns(n, start)
-        names = list(columns)
-        return [dict(zip(names, row, strict=True)) for row in zip(*columns.values(), strict=True)]
-
     def frame(self, n: int | None = None, start: int = 0) -> pl.DataFrame:
-        """The same as a polars frame: Float64 and Int64 columns."""
+        """The same rows as a polars frame: Float64 and Int64 columns."""
         import polars as pl
 
-        columns = self.columns(n, start)
+        rows = self.sample(n, start) if start else self.sample(n)
         kinds = {
             spec.name: pl.Int64 if spec.kind == "int" else pl.Float64
             for spec in self.parameter_space
-            if spec.name in columns
+            if not rows or spec.name in rows[0]
         }
-        return pl.DataFrame(columns, schema=kinds)
+        return pl.DataFrame(rows, schema=kinds)
 
     def generate_tasks(
         self,
@@ -115,7 +109,20 @@ class SamplingStrategy(ABC):
         ]
 
 
-class UnitDesign(SamplingStrategy):
+class ColumnDesign(SamplingStrategy):
+    """A design that is made column by column."""
+
+    @abstractmethod
+    def columns(self, n: int | None, start: int = 0) -> dict[str, list[Scalar]]:
+        """Rows ``start`` to ``start + n`` as columns of Python numbers, in the space's order."""
+
+    def sample(self, n: int | None = None, start: int = 0) -> list[dict[str, Scalar]]:
+        columns = self.columns(n, start)
+        names = list(columns)
+        return [dict(zip(names, row, strict=True)) for row in zip(*columns.values(), strict=True)]
+
+
+class UnitDesign(ColumnDesign):
     """A design made of points in the unit cube.
 
     ``measure`` "prior": through the quantiles of a parameter's prior, else uniform in its

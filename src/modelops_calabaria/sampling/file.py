@@ -13,7 +13,7 @@ from modelops_calabaria.constants import SEED_COL
 from modelops_calabaria.parameters.named import did_you_mean
 from modelops_calabaria.parameters.scalars import Scalar
 from modelops_calabaria.parameters.types import ParameterSpace, ParameterSpec
-from modelops_calabaria.sampling.base import SamplingStrategy, checked_count, checked_start
+from modelops_calabaria.sampling.base import ColumnDesign, checked_count, checked_start
 from modelops_contracts.errors import Detail, InvalidInput, InvalidValue, MissingFile
 from modelops_contracts.frozen import as_seed
 
@@ -22,7 +22,7 @@ __all__ = ["FileSampler"]
 Row = Mapping[str, Any]
 
 
-class FileSampler(SamplingStrategy):
+class FileSampler(ColumnDesign):
     """Rows of a csv, parquet or json file: parameters by name, optionally ``seed``.
 
     Other columns are an error unless ``ignore_columns``. Every bad cell is reported at once, with

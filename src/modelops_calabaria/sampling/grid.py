@@ -12,7 +12,7 @@ from modelops_calabaria.parameters.scalars import Scalar
 from modelops_calabaria.parameters.transforms import Identity
 from modelops_calabaria.parameters.types import ParameterSpace, ParameterSpec
 from modelops_calabaria.sampling.base import (
-    SamplingStrategy,
+    ColumnDesign,
     checked_count,
     refuse_start,
     whole_number,
@@ -23,7 +23,7 @@ __all__ = ["GridSampler"]
 DEFAULT_POINTS = 3
 
 
-class GridSampler(SamplingStrategy):
+class GridSampler(ColumnDesign):
     """Both bounds included; the first parameter varies slowest.
 
     ``n_points_per_param`` is one number for all parameters or {name: number}; parameters it does

@@ -262,7 +262,7 @@ def _draw(
 ) -> list[Row]:
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always", SamplingWarning)
-        values = sampler.sample(n, start)
+        values = sampler.sample(n, start) if start else sampler.sample(n)
     for item in caught:
         say(str(item.message))
     seeds = sampler.seeds(n, start) if isinstance(sampler, FileSampler) else [None] * len(values)

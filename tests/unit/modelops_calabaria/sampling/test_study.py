@@ -11,6 +11,7 @@ from modelops_calabaria.sampling import (
     FileSampler,
     GridSampler,
     LatinHypercubeSampler,
+    SamplingStrategy,
     SamplingWarning,
     SobolSampler,
 )
@@ -191,3 +192,20 @@ print(json.dumps([name for name in heavy if name in sys.modules]))
 
 def test_the_space_survives_the_description():
     assert space_from_description(described()) == SPACE
+
+
+def test_a_design_of_ones_own():
+    class Corners(SamplingStrategy):
+        kind = "corners"
+
+        def sample(self, n):
+            bounds = [{spec.name: spec.lower for spec in self.parameter_space}]
+            return [*bounds, {spec.name: spec.upper for spec in self.parameter_space}][:n]
+
+    study = build_study(described(), Corners(SPACE), n=2, fixed={"n": 3})
+    assert [dict(entry.params) for entry in study.parameter_sets] == [
+        {"beta": 0.1, "gamma": 0.1, "n": 3},
+        {"beta": 0.9, "gamma": 0.5, "n": 3},
+    ]
+    assert study.sampling_method == "corners"
+    assert Corners(SPACE).frame(2)["n"].to_list() == [1, 5]
