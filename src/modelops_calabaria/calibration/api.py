@@ -187,7 +187,7 @@ def evaluate(
     replicates: str = "logmeanexp",
     weights: Mapping[str, float] | None = None,
 ) -> Evaluation:
-    """Score one parameter set with ``n_replicates`` simulations; a failure is data in the result."""
+    """Score one parameter set with ``n_replicates`` runs; a failure is part of the result."""
     if n_replicates < 1:
         raise InvalidInput(f"n_replicates must be at least 1, not {n_replicates}")
     instance = _instance_of(model)

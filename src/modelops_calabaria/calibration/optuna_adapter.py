@@ -133,19 +133,14 @@ def _open_storage(url: str) -> Any:
     import optuna
     from sqlalchemy.exc import SQLAlchemyError  # Optuna's own dependency
 
+    refusals = (ImportError, OSError, ValueError, optuna.exceptions.OptunaError, SQLAlchemyError)
     try:
         return optuna.storages.RDBStorage(
             url,
             heartbeat_interval=_HEARTBEAT_SECONDS,
             grace_period=_GRACE_SECONDS,
         )
-    except (
-        ImportError,
-        OSError,
-        ValueError,
-        optuna.exceptions.OptunaError,
-        SQLAlchemyError,
-    ) as error:
+    except refusals as error:
         kind = url.partition(":")[0]
         # The URL holds a password, and so may the driver's own message.
         raise Unavailable(

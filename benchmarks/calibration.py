@@ -1,0 +1,113 @@
+"""What a calibration costs beside the simulations: the loop, its engines, its report."""
+
+from __future__ import annotations
+
+import tempfile
+import time
+import tracemalloc
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import numpy as np
+import polars as pl
+from _ratio import Ratio, measure, report
+
+from modelops_calabaria.calibration.algorithms.base import SearchEngine
+from modelops_calabaria.calibration.algorithms.cmaes import CmaesEngine
+from modelops_calabaria.calibration.algorithms.random import RandomEngine
+from modelops_calabaria.calibration.algorithms.tpe import TpeEngine
+from modelops_calabaria.diagnostics.report import write_report
+from modelops_calabaria.parameters.types import ParameterSpec
+from modelops_calabaria.search_space import SearchSpace
+from modelops_contracts.types import TrialResult
+
+DIMENSIONS = 5
+
+
+def space() -> SearchSpace:
+    return SearchSpace.of([ParameterSpec(f"p{i}", 0.0, 1.0) for i in range(DIMENSIONS)])
+
+
+def advance(engine: SearchEngine, n: int) -> None:
+    """``n`` trials of a bowl, one in flight."""
+    for _ in range(n):
+        (proposal,) = engine.ask(1)
+        loss = sum((float(x) - 0.3) ** 2 for x in proposal.params.values())
+        engine.tell([TrialResult(proposal.param_id, loss)])
+
+
+def at_trial(make: Callable[[], SearchEngine], trial: int) -> SearchEngine:
+    engine = make()
+    advance(engine, trial)
+    return engine
+
+
+def compare_ages(
+    what: str, make: Callable[[], SearchEngine], old: int, young: int, n: int, goal: float
+) -> Ratio:
+    """Cost per trial late in a search against early in one. Each call goes ``n`` trials on."""
+    late, early = at_trial(make, old), at_trial(make, young)
+    return measure(what, lambda: advance(late, n), lambda: advance(early, n), goal, repeats=5)
+
+
+def cmaes_against_bare() -> Ratio:
+    import cma
+
+    def bare() -> None:
+        strategy = cma.CMAEvolutionStrategy(
+            [0.5] * DIMENSIONS, 0.25, {"bounds": [0, 1], "seed": 1, "verbose": -9, "popsize": 8}
+        )
+        for _ in range(25):
+            points = strategy.ask()
+            strategy.tell(points, [float(((x - 0.3) ** 2).sum()) for x in points])
+
+    def ours() -> None:
+        advance(CmaesEngine(space(), seed=1, batch_size=8), 200)
+
+    return measure("cmaes, 200 candidates, against bare cma", ours, bare, 5.0)
+
+
+@contextmanager
+def trials_table(n: int) -> Iterator[Path]:
+    rng = np.random.default_rng(0)
+    columns = {f"param_p{i}": rng.random(n) for i in range(DIMENSIONS)}
+    loss = sum((values - 0.3) ** 2 for values in columns.values())
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "trials.parquet"
+        pl.DataFrame({"loss": loss, **columns}).write_parquet(path)
+        yield path
+
+
+def report_of_many_trials() -> list[Ratio]:
+    """Seconds of CPU against 10, MiB at the peak against 500; the reference is a plain 1."""
+    with trials_table(10_000) as source:
+        begun = time.process_time()
+        for kind in ("html", "pdf"):
+            write_report(source, source.with_suffix(f".{kind}"), format=kind)
+        seconds = time.process_time() - begun
+        tracemalloc.start()
+        write_report(source, source.with_suffix(".html"), format="html")
+        peak = tracemalloc.get_traced_memory()[1] / 2**20
+        tracemalloc.stop()
+    return [
+        Ratio("both reports of 10,000 trials, seconds of CPU", seconds, 10.0),
+        Ratio("HTML report of 10,000 trials, peak MiB", peak, 500.0),
+    ]
+
+
+def main() -> None:
+    report(
+        [
+            compare_ages("random, trial 5,000 against trial 100",
+                         lambda: RandomEngine(space(), seed=1), 5000, 100, 60, 1.2),
+            compare_ages("tpe, trial 5,000 against trial 1,000",
+                         lambda: TpeEngine(space(), seed=1), 5000, 1000, 20, 1.5),
+            cmaes_against_bare(),
+            *report_of_many_trials(),
+        ]
+    )  # fmt: skip
+
+
+if __name__ == "__main__":
+    main()
