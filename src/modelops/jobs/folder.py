@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import fcntl
 import json
 import os
@@ -209,17 +210,16 @@ def create_job_folder(
     root.mkdir(parents=True, exist_ok=True)
     final = JobFolder(root / record.job_id)
     draft = JobFolder(root / f".{record.job_id}.{secrets.token_hex(4)}.tmp")
-    draft.logs.mkdir(parents=True)
-    try:
+    with contextlib.ExitStack() as undo:
+        undo.callback(shutil.rmtree, draft.path, ignore_errors=True)
+        draft.logs.mkdir(parents=True)
         for stem, content in documents.items():
             write_atomically(draft.path / f"{stem}.json", json.dumps(content, indent=2))
         write_atomically(draft.state, record.to_text())
         draft.apply(Event.SUBMIT)
         draft.apply(Event.ENQUEUE)
         draft.path.rename(final.path)
-    except BaseException:
-        shutil.rmtree(draft.path, ignore_errors=True)
-        raise
+        undo.pop_all()
     return final
 
 
