@@ -149,3 +149,11 @@ def test_an_adapter_can_be_restored() -> None:
     [a], [b] = first.ask(1), second.ask(1)
     assert a == b
     second.tell([result_of(b, 1.0)])
+
+
+def test_the_package_offers_the_names_it_lists() -> None:
+    from modelops_calabaria import calibration
+
+    assert all(hasattr(calibration, name) for name in calibration.__all__)
+    with pytest.raises(AttributeError, match="no attribute 'nothing'"):
+        _ = calibration.nothing
