@@ -10,7 +10,6 @@ import json
 import unicodedata
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from pathlib import PurePosixPath
 from typing import Any
 
 from modelops_bundle.oci import media_types
@@ -166,7 +165,7 @@ def safe_path(path: str) -> bool:
         return False
     if any(part in {"", ".", ".."} or len(part.encode()) > LONGEST_PART for part in parts):
         return False
-    if any(ord(character) < 32 or character == "\x7f" for character in path):
+    if not path.isprintable() and any(ord(char) < 32 or char == "\x7f" for char in path):
         return False
     if parts[0].casefold() == ".git":
         return False
@@ -223,14 +222,23 @@ def _check_index(index: BundleIndex) -> None:
     folded = {unicodedata.normalize("NFC", path).casefold() for path in paths}
     if len(folded) != len(paths):
         raise IntegrityError("the bundle holds two paths that differ only in spelling")
-    folders = {str(parent) for path in paths for parent in PurePosixPath(path).parents}
-    clashes = folders & set(paths)
+    clashes = _folders_of(paths) & set(paths)
     if clashes:
         raise IntegrityError(f"the bundle holds {min(clashes)} as a file and as a directory")
     for row in index.files:
         _check_row(row, index)
     if content_digest(index.files) != index.content:
         raise IntegrityError("the bundle's content digest is not that of its files")
+
+
+def _folders_of(paths: Iterable[str]) -> set[str]:
+    found: set[str] = set()
+    for path in paths:
+        folder = path.rpartition("/")[0]
+        while folder and folder not in found:
+            found.add(folder)
+            folder = folder.rpartition("/")[0]
+    return found
 
 
 def _check_row(row: FileRow, index: BundleIndex) -> None:

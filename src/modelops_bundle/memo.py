@@ -7,6 +7,7 @@ import hashlib
 import json
 import os
 import sys
+import time
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -16,7 +17,7 @@ from modelops_bundle.diff import FileChanges
 from modelops_bundle.findings import Finding
 from modelops_bundle.project import Project
 from modelops_bundle.project_state import EntryStatus, ProjectStatus, SetStatus
-from modelops_bundle.snapshot.index import StatIndex
+from modelops_bundle.snapshot.index import StatIndex, is_racy, stat_key
 from modelops_bundle.snapshot.scan import WorkingFiles
 from modelops_bundle.staleness import Reason
 from modelops_bundle.tracking import TRACKED_FILE
@@ -40,14 +41,15 @@ def recall_status(project: Project, question: list[str]) -> ProjectStatus | None
             return None
         if not _same_folders(project.root, data["folders"]):
             return None
-        index = StatIndex(project.storage / "index.json")
-        files = WorkingFiles(project.root, index)
-        if any(_seen(files, path) != seen for path, seen in data["files"].items()):
+        doubtful = _doubtful(str(project.root), data["files"])
+        if not _same_content(project, doubtful):
             return None
         status = _decode(data["status"])
     except (OSError, ValueError, KeyError, TypeError, AttributeError):
         return None
-    index.save()
+    if doubtful:
+        rows = {row[0]: row for row in [*data["files"], *_look(project, doubtful)]}
+        _write(project, {**data, "files": list(rows.values())})
     return status
 
 
@@ -57,26 +59,84 @@ def remember_status(
     status: ProjectStatus,
     evidence: Evidence,
     also: Iterable[str],
+    started_ns: int,
 ) -> None:
     """Write an answer down, with what it was read from.
 
-    An answer that depends on what is installed in this interpreter is not kept.
+    An answer that depends on what is installed in this interpreter is not kept, nor one whose
+    files may have changed since `started_ns`, when reading them began.
     """
     if any(item.code == "unresolved_import" for item in status.findings):
         return
-    index = StatIndex(project.storage / "index.json")
-    files = WorkingFiles(project.root, index)
-    paths = {*evidence.files, *_OWN_FILES, *also}
+    paths = sorted({*evidence.files, *_OWN_FILES, *also})
+    if any(_is_fresh(project.root / path, started_ns) for path in paths):
+        return
     data = {
         "maker": _maker(project),
         "question": question,
         "folders": dict(evidence.folders),
-        "files": {path: _seen(files, path) for path in sorted(paths)},
+        "files": _look(project, dict.fromkeys(paths)),
         "status": _encode(status),
     }
+    _write(project, data)
+
+
+def _write(project: Project, data: Mapping[str, Any]) -> None:
     with contextlib.suppress(OSError):
-        index.save()
         write_atomically(_path(project), json.dumps(data, separators=(",", ":")))
+
+
+def _is_fresh(path: Path, started_ns: int) -> bool:
+    try:
+        return is_racy(path.lstat(), started_ns)
+    except (FileNotFoundError, NotADirectoryError):
+        return False
+
+
+# --- what was seen ---------------------------------------------------------------------------
+
+
+def _look(project: Project, paths: Mapping[str, object]) -> list[list[Any]]:
+    """Return `[path, what is there, the times it is believed by]` for each path."""
+    index = StatIndex(project.storage / "index.json")
+    files = WorkingFiles(project.root, index)
+    found = []
+    for path in paths:
+        started = time.time_ns()
+        seen = _seen(files, path)
+        believed = None
+        if seen is not None and seen[1] != "link":
+            status = os.lstat(project.root / path)
+            if not is_racy(status, started):
+                believed = list(stat_key(status))
+        found.append([path, seen, believed])
+    index.save()
+    return found
+
+
+def _doubtful(root: str, rows: Iterable[list[Any]]) -> dict[str, Any]:
+    """Return what was seen at the paths where the times alone prove nothing."""
+    found: dict[str, Any] = {}
+    for path, seen, believed in rows:
+        try:
+            status = os.lstat(f"{root}/{path}")
+        except (FileNotFoundError, NotADirectoryError):
+            if seen is not None:
+                raise  # it is gone: nothing is to be believed
+            continue
+        if believed != list(stat_key(status)):
+            found[path] = seen
+    return found
+
+
+def _same_content(project: Project, seen: Mapping[str, Any]) -> bool:
+    if not seen:
+        return True
+    index = StatIndex(project.storage / "index.json")
+    files = WorkingFiles(project.root, index)
+    same = all(_seen(files, path) == expected for path, expected in seen.items())
+    index.save()
+    return same
 
 
 def _path(project: Project) -> Path:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import copy
+import os
+import stat
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
@@ -156,8 +158,11 @@ def _with_kept_parts(item: CheckedEntry) -> Entry:
 
 
 def _exists(codebase: Codebase, path: str) -> bool:
-    file = codebase.root / path
-    return file.is_symlink() or file.is_file()
+    try:
+        mode = os.lstat(f"{codebase.root}/{path}").st_mode
+    except OSError:
+        return False
+    return not stat.S_ISDIR(mode)
 
 
 def _lock_files(codebase: Codebase) -> list[str]:

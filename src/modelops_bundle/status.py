@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -52,9 +53,10 @@ def _status_of(
         return known
     from modelops_bundle.inspection import inspect_project
 
+    started = time.time_ns()
     found = inspect_project(project, tag=tag, baseline=baseline)
     own = [baseline_path(project, reference)] if reference else []
-    remember_status(project, question, found.status, found.evidence, own)
+    remember_status(project, question, found.status, found.evidence, own, started)
     return found.status
 
 

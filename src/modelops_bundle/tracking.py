@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import json
 import os
+import stat
 from collections.abc import Iterable
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 
 from modelops_contracts.atomic import write_atomically
 from modelops_contracts.errors import InvalidInput
@@ -56,20 +57,23 @@ def relative_path(root: Path, path: str | Path, *, cwd: Path | None = None) -> s
 
 def refuse_untrackable(root: Path, path: str) -> None:
     """Raise `InvalidInput` for a path that can never be part of a bundle."""
-    parts = PurePosixPath(path).parts
-    if parts[:1] == (".git",):
+    first = path.partition("/")[0]
+    if first == ".git":
         raise InvalidInput(f"{path}: git's own files cannot be tracked")
-    if parts[:1] == (BUNDLE_STORAGE_DIR,) and path != REGISTRY_PATH:
+    if first == BUNDLE_STORAGE_DIR and path != REGISTRY_PATH:
         raise InvalidInput(f"{path}: of {BUNDLE_STORAGE_DIR} only {REGISTRY_PATH} is tracked")
     try:
         path.encode("utf-8")
     except UnicodeEncodeError:
         shown = os.fsencode(path)
         raise InvalidInput(f"{shown!r}: the name is not UTF-8; rename the file") from None
-    file = root / path
-    if file.is_symlink():
-        _refuse_bad_link(root, path, file)
-    elif file.exists() and not file.is_file():
+    try:
+        mode = os.lstat(f"{root}/{path}").st_mode
+    except OSError:
+        return
+    if stat.S_ISLNK(mode):
+        _refuse_bad_link(root, path, root / path)
+    elif not stat.S_ISREG(mode):
         raise InvalidInput(f"{path}: neither a file nor a link to one")
 
 

@@ -35,14 +35,14 @@ class WorkingFiles:
     def rows(self, paths: Iterable[str]) -> dict[str, FileRow | None]:
         """Return the rows of many files; None for those that are not there."""
         wanted = list(dict.fromkeys(paths))
-        todo = [path for path in wanted if path not in self._rows]
+        todo = [path for path in wanted if path not in self._rows and not self._is_known(path)]
         if len(todo) < _WORTH_THREADS:
             return {path: self.row(path) for path in wanted}
         from concurrent.futures import ThreadPoolExecutor
 
         with ThreadPoolExecutor(min(_MOST_THREADS, os.cpu_count() or 1)) as pool:
             self._rows.update(zip(todo, pool.map(self._read, todo), strict=True))
-        return {path: self._rows[path] for path in wanted}
+        return {path: self.row(path) for path in wanted}
 
     def digest(self, path: str) -> str | None:
         """Return `sha256:<hex>` of a file's content, links followed; None when it is missing."""
@@ -55,6 +55,18 @@ class WorkingFiles:
     def save(self) -> None:
         """Write the stat cache."""
         self._index.save()
+
+    def _is_known(self, path: str) -> bool:
+        """Read the row of a file that need not be hashed."""
+        try:
+            status = os.lstat(f"{self.root}/{path}")
+        except OSError:
+            return False
+        known = self._index.find(path, status) if stat.S_ISREG(status.st_mode) else None
+        if known is None:
+            return False
+        self._rows[path] = FileRow(path, status.st_size, known, bundle_mode(status))
+        return True
 
     def _hash_target(self, link: Path) -> str:
         with link.open("rb") as stream:

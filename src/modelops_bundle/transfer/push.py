@@ -148,7 +148,7 @@ def plan_push(
     files = codebase or open_codebase(project)
     preflight = run_preflight(project, files, load_registry(project.root, cache=files.cache))
     refuse_unready(preflight, allow_stale=allow_stale)
-    registry, before = _registry_bytes(project, preflight.registry)
+    registry, before = _registry_bytes(project, preflight)
     tracked = tuple(sorted({*preflight.tracked, *preflight.track} - set(preflight.vanished)))
     rows = _snapshot(files, tracked, registry)
     remote = _current(store, chosen)
@@ -246,12 +246,15 @@ def push(
 # --- planning --------------------------------------------------------------------------------
 
 
-def _registry_bytes(project: Project, registry: BundleRegistry) -> tuple[bytes, bytes | None]:
+def _registry_bytes(project: Project, preflight: Preflight) -> tuple[bytes, bytes | None]:
     """Return the bytes that `registry.yaml` will have, and those it has."""
     from modelops_contracts.yaml_file import dump_yaml, update_yaml
 
+    registry = preflight.registry
     path = project.registry_path
     before = path.read_bytes() if path.exists() else None
+    if before is not None and registry == preflight.checked.registry:
+        return before, before
     text = before.decode("utf-8-sig") if before is not None else ""
     wanted = registry.to_dict()
     updated = update_yaml(text, wanted) if text.strip() else dump_yaml(wanted)

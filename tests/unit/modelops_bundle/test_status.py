@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -81,6 +82,7 @@ Change = Callable[[Project], object]
     ],
 )  # fmt: skip
 def test_states(project: Project, change: Change, name: str, state: str, note: str) -> None:
+    time.sleep(0.05)
     read_status(project)  # what is remembered of this must not be believed afterwards
     change(project)
     found = entry(read_status(project), name)
@@ -172,6 +174,7 @@ def test_an_answer_is_remembered_and_equal(
     set_target_set(project, "all", weights={"peak": 3.0})
     edit(project, "targets/counts.py", "def weekly_cases(", "def counts(")
     edit(project, "targets/counts.py", '"offset": 0', '"offset": 1')
+    time.sleep(0.05)  # files as young as the tick of the clock are not believed
     first = read_status(project)
 
     def never(*_: object, **__: object) -> None:
