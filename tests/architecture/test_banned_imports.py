@@ -114,3 +114,51 @@ def test_nothing_heavy_is_loaded(tmp_path: Path, console: str, case: str) -> Non
 def test_a_heavy_import_would_be_seen(tmp_path: Path) -> None:
     who = {"rich": "modelops.cli._progress", "modelops.cli._progress": "modelops.cli._call"}
     assert chain("rich", who) == "rich <- modelops.cli._progress <- modelops.cli._call"
+
+
+MODEL = """
+import modelops_calabaria as cb
+
+
+class Coin(cb.BaseModel):
+    PARAMS = cb.ParameterSpace([cb.ParameterSpec("bias", 0.0, 1.0)])
+
+    def build_sim(self, params, config):
+        return params
+
+    def run_sim(self, state, seed):
+        return state
+
+    @cb.model_output("heads")
+    def heads(self, raw, seed):
+        import polars as pl
+
+        return pl.DataFrame({"heads": [1]})
+"""
+
+
+def test_sampling_loads_the_design_and_what_the_model_imports(tmp_path: Path) -> None:
+    (tmp_path / "coin.py").write_text(MODEL)
+    out = tmp_path / "modules.json"
+    subprocess.run(
+        [sys.executable, "-c", PROBE.replace("sys.argv_out", repr(str(out))),
+         json.dumps(["cb", "sampling", "sobol", "coin:Coin", "-n", "4"])],
+        env=make_consoles(tmp_path).environment(),
+        cwd=tmp_path,
+        check=True,
+        capture_output=True,
+    )  # fmt: skip
+    answer = json.loads(out.read_text())
+    assert answer["code"] == 0
+    banned = {
+        "polars",
+        "pandas",
+        "optuna",
+        "matplotlib",
+        "distributed",
+        "rich",
+        "jinja2",
+        "obstore",
+    }
+    heavy = [chain(name, answer["who"]) for name in answer["modules"] if name in banned]
+    assert heavy == []

@@ -65,13 +65,19 @@ class Call:
 
         return load_config(self.config_flags(), self.environment, self.start)
 
+    def check_environment(self) -> None:
+        """Refuse an environment that is not there, also in commands that do not use it."""
+        from modelops.config.environments import load_environment
+
+        load_environment(self.config.environment, self.config.paths)
+
     def config_flags(self) -> dict[str, Any]:
         return {"environment": self.flags.get("env"), **self.settings}
 
     def choose(self, **settings: Any) -> None:
         """Let options of this command decide settings (`run.workers`); None: not given."""
-        assert "config" not in self.__dict__, "the configuration was read before its flags"
         self.settings.update({key.replace("__", "."): value for key, value in settings.items()})
+        self.__dict__.pop("config", None)
 
     @cached_property
     def project_root(self) -> Path:
@@ -106,6 +112,8 @@ def run_command(leaf: Runnable, flags: Mapping[str, Any], options: Mapping[str, 
     from modelops.config.sources import read_environ
 
     call = Call(leaf.path, flags, read_environ())
+    if "env" in flags:
+        call.check_environment()
     assert leaf.callback is not None
     answer = leaf.callback(call, **options)
     done = answer if isinstance(answer, Done) else Done(answer)

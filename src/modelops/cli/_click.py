@@ -123,6 +123,16 @@ class Leaf(_HelpSections):
                 param.metavar = "N"
         self.params.extend(common_options(env_short=env_short))
 
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        if "-h" in args[:-1]:
+            from modelops.cli._moved import moved_option
+
+            new = moved_option(self.path, args)
+            if new is not None:
+                message = f"{ctx.command_path}: -h is help now"
+                raise UnknownCommand(message, nearest=(), moved=new, ctx=ctx)
+        return super().parse_args(ctx, args)
+
     def invoke(self, ctx: click.Context) -> int:
         from modelops.cli._call import run_command
 

@@ -9,6 +9,7 @@ import os
 import sys
 import time
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any, TextIO
@@ -169,32 +170,32 @@ class Console:
 
         write(self.out, one_line(value) + "\n", encoding="utf-8")
 
+    def say(self, text: str) -> None:
+        """Write to stderr. Where nobody listens any more, the work goes on."""
+        with suppress(BrokenPipeError):
+            write(self.err, text)
+
     def note(self, text: str) -> None:
         if not self.quiet:
-            write(self.err, f"{text}\n")
+            self.say(f"{text}\n")
 
     def warn(self, text: str) -> None:
         self.warnings.append(text)
         if not self.quiet:
-            label = "warning:"
-            write(
-                self.err,
-                f"{YELLOW}{label}{PLAIN} {text}\n"
-                if self.err_screen.color
-                else f"{label} {text}\n",
-            )
+            label = f"{YELLOW}warning:{PLAIN}" if self.err_screen.color else "warning:"
+            self.say(f"{label} {text}\n")
 
     def complain(self, text: str) -> None:
         """Say an error that the answer on stdout also holds."""
         label = f"{RED}error:{PLAIN}" if self.err_screen.color else "error:"
-        write(self.err, f"{label} {text}\n")
+        self.say(f"{label} {text}\n")
 
     def hint(self, text: str) -> None:
-        write(self.err, f"hint: {text}\n")
+        self.say(f"hint: {text}\n")
 
     def info(self, text: str) -> None:
         if self.verbose and not self.quiet:
-            write(self.err, f"{text}\n")
+            self.say(f"{text}\n")
 
     def ask(self, question: str, *, option: str) -> bool | None:
         """Ask a yes-no question, default No. None: there is nobody to ask (`option` answers it)."""

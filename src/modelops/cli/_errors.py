@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from modelops.cli._console import PLAIN, RED, Screen, write
+from modelops.cli._console import PLAIN, RED, Screen, look_at, write
 from modelops_contracts.errors import Detail, ModelOpsError
 
 USAGE, INTERRUPTED = 2, 130
@@ -130,12 +130,21 @@ def from_unexpected(error: BaseException, console: str, arguments: Sequence[str]
 
 def print_report(told: ErrorReport, arguments: Sequence[str]) -> None:
     """Write the text form to stderr, and with --json the value to stdout."""
-    screen = Screen(color=False)
+    screen = stderr_screen(arguments)
     write(sys.stderr, "".join(f"{line}\n" for line in error_lines(told, screen)))
     if wants_json(arguments):
         from modelops.cli._json import one_line
 
         write(sys.stdout, one_line(error_value(told)) + "\n", encoding="utf-8")
+
+
+def stderr_screen(arguments: Sequence[str]) -> Screen:
+    if sys.stderr is None or not sys.stderr.isatty():
+        return Screen()
+    from modelops.config.sources import read_environ
+
+    plain = "--no-color" in arguments or wants_json(arguments)
+    return look_at(sys.stderr, read_environ(), plain=plain)
 
 
 def error_lines(told: ErrorReport, screen: Screen) -> list[str]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 # Longest match first; the new form must stand in the table of commands (a test holds it to that).
 MOVED: dict[str, str] = {
     "mops status": "mops doctor",
@@ -18,6 +20,18 @@ MOVED: dict[str, str] = {
     "mops dev test-connection": "mops doctor",
     "mops dev validate-bundle": "mops bundle status",
 }
+
+# Options that had another meaning: (command, option) -> what to type now.
+MOVED_OPTIONS: dict[tuple[str, str], str] = {("mops jobs list", "-h"): "--hours"}
+
+
+def moved_option(path: str, words: list[str]) -> str | None:
+    """`["-h", "24"]` of `mops jobs list` -> `mops jobs list --hours 24`; `-h` alone is help."""
+    for word, value in pairwise(words):
+        new = MOVED_OPTIONS.get((path, word))
+        if new is not None and value.isdigit():
+            return f"{path} {new} {value}"
+    return None
 
 
 def moved_to(words: list[str]) -> str | None:

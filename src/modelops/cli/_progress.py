@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections import deque
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Any, Protocol
 
 from modelops.cli._console import Console, duration
@@ -68,8 +69,7 @@ class Progress:
 
 def progress_line(state: Progress) -> str:
     """`simulations 120/640, 31.2/s, 4 s, ETA 17 s, 2 failed`."""
-    count = f"{state.done}" if state.total is None else f"{state.done}/{state.total}"
-    parts = [f"{state.what} {count}"]
+    parts = [f"{state.what} {count_text(state)}".rstrip()]
     if state.rate is not None:
         parts.append(f"{state.rate:.3g}/s")
     parts.append(duration(state.elapsed))
@@ -80,6 +80,13 @@ def progress_line(state: Progress) -> str:
     if state.note:
         parts.append(state.note)
     return ", ".join(parts)
+
+
+def count_text(state: Progress) -> str:
+    """`120/640`; without a total `120`, and nothing as long as nothing was counted."""
+    if state.total is None:
+        return str(state.done) if state.done else ""
+    return f"{state.done}/{state.total}"
 
 
 class PlainDisplay:
@@ -114,7 +121,9 @@ class JsonDisplay:
         now = self.clock()
         if last or now - self.shown >= JSON_EVERY:
             self.shown = now
-            self.console.value(progress_event(self.schema, state))
+            # A reader that went away must not end the work; the answer will notice.
+            with suppress(BrokenPipeError):
+                self.console.value(progress_event(self.schema, state))
 
     def clear(self) -> None:
         """Lines that were written stay."""

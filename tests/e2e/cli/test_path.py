@@ -243,6 +243,11 @@ def test_a_job_in_the_background(eggs: Consoles) -> None:
     assert answer(eggs, "mops jobs wait @slow --for running")["job"] == job
     waited = eggs.run(f"mops jobs wait {job} --timeout 0.2 --json")
     assert (waited.code, waited.json["state"]) == (1, "running")
+    waiting = eggs.start("mops jobs wait")
+    time.sleep(1.0)
+    os.kill(waiting.pid, signal.SIGINT)
+    assert waiting.communicate(timeout=10) == ("", "error: interrupted\n")
+    assert waiting.returncode == 130
     tagged = answer(eggs, "mops jobs list --tag site=north --hours 1 -s running")["jobs"]
     assert isinstance(tagged, list)
     assert [row["job"] for row in tagged] == [job]

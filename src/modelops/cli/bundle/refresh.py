@@ -82,7 +82,7 @@ def settle(call: Call, project: Project, options: RefreshOptions) -> RegistryRes
 
     from modelops_bundle.registering import refresh as follow
 
-    if not call.console.may_ask:
+    if not (call.console.may_ask or call.console.yes):
         return follow(project, options)
     preview = follow(project, options, dry_run=True)
     accepted = {

@@ -193,6 +193,7 @@ def open_describer(call: Call, place: Place) -> Iterator[Describer]:
         environment=spec,
         workers=1,
         log_dir=call.config.paths.logs / "describe",
+        cache_dir=call.config.paths.runner_cache,
     ) as engine:
         yield InEnvironment(engine)
 
@@ -247,7 +248,17 @@ class InEnvironment(Describer):
         self.engine = engine
 
     def ask(self, kind: str, reference: str) -> dict[str, Any]:
-        answer: dict[str, Any] = self.engine.describe(kind, reference)
+        from modelops_contracts.errors import SimulationFailed
+
+        try:
+            answer: dict[str, Any] = self.engine.describe(kind, reference)
+        except SimulationFailed as error:
+            raise SimulationFailed(
+                str(error),
+                remote_traceback=error.remote_traceback,
+                hint=error.hint or f"cb {kind}s",
+                code=f"{kind}.import_failed",
+            ) from error
         return answer
 
 

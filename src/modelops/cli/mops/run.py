@@ -151,6 +151,11 @@ def carry(call: Call, job_id: str, *, debug: bool) -> JobRecord:
     try:
         with interrupt.installed():
             record = run_job(folder, reporter, config=call.config, interrupt=interrupt, debug=debug)
+    except KeyboardInterrupt:
+        raise Interrupted(
+            f"{job_id} was ended at once; what was stored is kept",
+            hint=f"mops jobs resume {job_id}",
+        ) from None
     finally:
         reporter.close()
     if interrupt.by_signal and str(record.state) == "cancelled":
