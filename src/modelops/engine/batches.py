@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 import operator
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 
 from modelops.engine.requests import SimOutcome, SimRequest
 
@@ -31,8 +31,20 @@ class BatchSizer:
         self._bytes = 0.0
         self.size = 1
 
+    def shares(self, requests: Sequence[SimRequest], *, slots: int) -> list[Sequence[SimRequest]]:
+        """Parts of one piece of work for several slots: one part unless it takes longer than a
+        batch, and none until something was measured."""
+        expected = len(requests) * (self._seconds or 0.0)
+        number = min(slots, len(requests), int(expected / self._target) + 1)
+        if number < 2:
+            return []
+        return [requests[i::number] for i in range(number)]
+
     def learn(self, outcomes: Iterable[SimOutcome]) -> None:
         """Adapt to a finished batch. Simulations that did not end by themselves teach nothing."""
+        outcomes = list(outcomes)
+        if not outcomes:
+            return
         ran = [outcome for outcome in outcomes if outcome.status in {"ok", "failed"}]
         if not ran:
             self.size = max(1, self.size // 2)

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable, Iterator
+import threading
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import CancelledError, Future
 from typing import Any, TypeVar
 
-__all__ = ["map_future", "settling"]
+__all__ = ["hand_over", "map_future", "settling", "when_all"]
 
 T = TypeVar("T")
 
@@ -31,20 +32,39 @@ def _take(future: Future[Any], error: BaseException | None) -> bool:
 def map_future(future: Future[Any], change: Callable[[Any], T]) -> Future[T]:
     """A future of the changed result; cancelling it cancels the original."""
     result: Future[T] = _Linked(future)
+    result.set_running_or_notify_cancel()
+    hand_over(future, result, change)
+    return result
+
+
+def hand_over(source: Future[Any], target: Future[T], change: Callable[[Any], T]) -> None:
+    """Settle ``target`` with the changed result of ``source``, or with its exception."""
 
     def settle(done: Future[Any]) -> None:
-        if not result.set_running_or_notify_cancel():
-            return
         if done.cancelled():
-            result.set_exception(CancelledError())
-        elif (error := done.exception()) is not None:
-            result.set_exception(error)
-        else:
-            with settling(result):
-                result.set_result(change(done.result()))
+            target.set_exception(CancelledError())
+            return
+        with settling(target):
+            target.set_result(change(done.result()))
 
-    future.add_done_callback(settle)
-    return result
+    source.add_done_callback(settle)
+
+
+def when_all(futures: Sequence[Future[Any]], call: Callable[[], None]) -> None:
+    """Call once, after the last of ``futures`` is done or cancelled, in the thread that ends it."""
+    left = len(futures)
+    lock = threading.Lock()
+
+    def count(_done: Future[Any]) -> None:
+        nonlocal left
+        with lock:
+            left -= 1
+            last = left == 0
+        if last:
+            call()
+
+    for future in futures:
+        future.add_done_callback(count)
 
 
 class _Linked(Future[T]):
@@ -53,4 +73,5 @@ class _Linked(Future[T]):
         self._origin = origin
 
     def cancel(self) -> bool:
-        return self._origin.cancel() and super().cancel()
+        # Cancelling the original settles this one.
+        return self._origin.cancel()

@@ -20,7 +20,7 @@ from modelops.engine.environments.own_process import OwnProcessGuest
 from modelops.engine.environments.runner_process import Launch, guest_environ
 from modelops.engine.environments.spec import EnvironmentSpec, import_roots
 from modelops.engine.environments.supervised import ISOLATIONS, SupervisedGuest
-from modelops.engine.futures import map_future
+from modelops.engine.futures import hand_over, map_future, settling, when_all
 from modelops.engine.guest import Guest, Member
 from modelops.engine.requests import (
     EvaluationOutcome,
@@ -68,6 +68,7 @@ class EngineService:
         self._sizer = BatchSizer()
         self._stop = threading.Event()
         self._evaluations: set[Future[EvaluationOutcome]] = set()
+        self._waiting: set[Future[Any]] = set()
 
     # ------------------------------------------------------------ studies
 
@@ -154,11 +155,38 @@ class EngineService:
     # ------------------------------------------------------------ evaluations
 
     def start_evaluation(self, work: EvaluationWork) -> Future[EvaluationOutcome]:
-        """Simulate what ``work`` lacks and score it; a target that crashes: SimulationFailed."""
-        future = _as_future(self._executor.submit(self._guests.evaluate, self._stop, work))
+        """Simulate what ``work`` lacks and score it; a target that crashes: SimulationFailed.
+
+        Replicates that take longer together than a batch should are simulated in several slots.
+        """
+        shares = self._sizer.shares(work.missing(), slots=self._executor.slots)
+        if shares:
+            future = self._start_spread(work, shares)
+        else:
+            future = _as_future(self._executor.submit(self._guests.evaluate, self._stop, work))
+            self._waiting.add(future)
         self._evaluations.add(future)
-        future.add_done_callback(self._evaluations.discard)
         return future
+
+    def _start_spread(
+        self, work: EvaluationWork, shares: Sequence[Sequence[SimRequest]]
+    ) -> Future[EvaluationOutcome]:
+        stop = self._stop
+        submit, guests = self._executor.submit, self._guests
+        parts = [_as_future(submit(guests.run_batch, stop, share)) for share in shares]
+        self._waiting.update(parts)
+        scored: Future[EvaluationOutcome] = Future()
+        scored.set_running_or_notify_cancel()
+
+        def score() -> None:
+            with settling(scored):
+                pairs = zip(parts, shares, strict=True)
+                done = [outcome for part, share in pairs for outcome in _outcomes_of(part, share)]
+                evaluation = _as_future(submit(guests.evaluate, stop, work, done))
+                hand_over(evaluation, scored, lambda outcome: outcome)
+
+        when_all(parts, score)
+        return scored
 
     def wait_any(
         self, futures: Iterable[Future[T]], *, timeout: float | None = None
@@ -166,12 +194,23 @@ class EngineService:
         """Those that have finished, waiting until at least one has or ``timeout`` has passed."""
         listed = list(futures)
         done = wait(listed, timeout=timeout, return_when=FIRST_COMPLETED).done
+        self._learn_from_evaluations()
         return [future for future in listed if future in done]
+
+    def _learn_from_evaluations(self) -> None:
+        """Times of evaluations that have ended since the last look."""
+        ended = {future for future in self._evaluations if future.done()}
+        self._evaluations -= ended
+        self._waiting = {future for future in self._waiting if not future.done()}
+        for future in ended:
+            if not future.cancelled() and future.exception() is None:
+                self._sizer.learn(future.result().outcomes)
 
     def cancel_all(self) -> None:
         """End everything that runs or waits within a second or two; later calls still work."""
-        for future in list(self._evaluations):
+        for future in self._waiting:
             future.cancel()
+        self._waiting.clear()
         stop, self._stop = self._stop, threading.Event()
         stop.set()
 

@@ -251,6 +251,37 @@ def test_cancelling_ends_evaluations(opener: Opener) -> None:
             waiting.result(timeout=20)
 
 
+def slow_work(n: int, seconds: float) -> EvaluationWork:
+    sims = tuple(request("slow", seed=i, seconds=seconds) for i in range(n))
+    wanted = EvaluationRequest(sims[0].task, tuple(range(n)), ("models.m:score",))
+    return EvaluationWork(wanted, sims)
+
+
+def test_slow_replicates_of_one_evaluation_use_all_slots(opener: Opener) -> None:
+    with opener(slots=3) as engine:
+        first = engine.start_evaluation(slow_work(2, 0.3))
+        engine.wait_any([first])
+        assert len({one.worker for one in first.result().outcomes}) == 1
+        second = engine.start_evaluation(slow_work(9, 0.31))
+        outcome = second.result(timeout=60)
+    assert len({one.worker for one in outcome.outcomes}) == 3
+    assert sorted(one.request.task.seed for one in outcome.outcomes) == list(range(9))
+    assert outcome.evaluation.objective == 4.0
+
+
+def test_cancelling_a_spread_evaluation_keeps_what_is_finished(opener: Opener) -> None:
+    with opener(slots=2) as engine:
+        engine.wait_any([engine.start_evaluation(slow_work(2, 0.3))])
+        long = engine.start_evaluation(slow_work(40, 0.32))
+        assert engine.wait_any([long], timeout=1.5) == []
+        engine.cancel_all()
+        outcome = long.result(timeout=20)
+        assert outcome.evaluation.reason == "CANCELLED"
+        statuses = {one.status for one in outcome.outcomes}
+        assert statuses == {"ok", "cancelled"}
+        assert len(outcome.outcomes) == 40
+
+
 def test_a_target_that_ends_its_process_raises(opener: Opener) -> None:
     sims = (request("fails", seed=1),)
     work = EvaluationWork(EvaluationRequest(sims[0].task, (1,), ("models.m:vanish",)), sims)
