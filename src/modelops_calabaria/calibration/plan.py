@@ -136,6 +136,7 @@ def plan_calibration(
     _check_config(settings.config, description)
     _check_targets(targets, description, settings)
     space = SearchSpace.of(free)
+    weights = _effective_weights(spec, targets)
     return CalibrationPlan(
         spec=spec,
         description=description,
@@ -145,8 +146,8 @@ def plan_calibration(
         scenario=spec.scenario,
         config=dict(settings.config),
         targets=tuple(target.entrypoint for target in targets),
-        weights=_effective_weights(spec, targets),
-        objective_kind="loss" if all(t.kind == "loss" for t in targets) else "loglik",
+        weights=weights,
+        objective_kind=_objective_kind(targets, weights),
         sampler=settings.sampler,
         sampler_options=_checked_options(settings, space),
         seed=settings.seed,
@@ -359,6 +360,14 @@ def _effective_weights(
         )
         for target, known in zip(targets, names, strict=True)
     }
+
+
+def _objective_kind(targets: Sequence[TargetDescription], weights: Mapping[str, float]) -> str:
+    """ "loglik" when only likelihoods count; a sum with a loss in it is a loss."""
+    kinds = {target.kind for target in targets if weights[target.entrypoint] > 0}
+    if not kinds:
+        raise InvalidInput("every target has weight 0, so there is no objective")
+    return "loglik" if kinds == {"loglik"} else "loss"
 
 
 def _check_weight(key: str, weight: Any) -> None:

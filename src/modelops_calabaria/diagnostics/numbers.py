@@ -389,7 +389,7 @@ def _seed_reuse(record: CalibrationRecord) -> Iterator[Finding]:
 
 def _flags(record: CalibrationRecord) -> Iterator[Finding]:
     flags = set(record.best.evaluation.flags) if record.candidates else set()
-    kinds = {target["kind"] for target in record.settings["targets"]}
+    kinds = {target["kind"] for target in record.settings["targets"] if target["weight"] > 0}
     if "MIXED_TRACKS" in flags or len(kinds) > 1:
         yield Finding(
             "MIXED_TRACKS",

@@ -100,6 +100,7 @@ def test_a_stochastic_model_is_searched_rescored_and_reported(tmp_path: Path) ->
                     weights={"mse": 0.0}, journal=tmp_path / "fit")  # fmt: skip
     assert fit.best.objective_se > 0
     assert len(fit.best.seeds) == 40
+    assert "MIXED_TRACKS" not in {finding.code for finding in fit.findings}
     assert {"SIM_FAILED"} >= set(fit.trials["reason"].drop_nulls())
     assert {frame["target"].n_unique() for frame in (fit.fit, fit.prior_fit)} == {2}
     assert (tmp_path / "fit" / "result.json").exists()

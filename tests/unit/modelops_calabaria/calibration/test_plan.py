@@ -135,10 +135,28 @@ def test_weights_are_those_of_the_study_else_the_targets_own() -> None:
         weighted = CalibrationSpec.from_dict({**spec, "target_data": data})
         made = plan_calibration(weighted, make_description(DECLARED), [make_target()])
         assert made.weights == {"toy.targets:cases": 0.5}
+    silent = CalibrationSpec.from_dict(
+        {**spec, "target_data": {**spec["target_data"], "weights": {"cases": 0.0}}}
+    )
+    with pytest.raises(InvalidInput, match="every target has weight 0"):
+        plan_calibration(silent, make_description(DECLARED), [make_target()])
     data = {**spec["target_data"], "weights": {"deaths": 0.5}}
     stray = CalibrationSpec.from_dict({**spec, "target_data": data})
     with pytest.raises(InvalidInput, match="weight for 'deaths'"):
         plan_calibration(stray, make_description(DECLARED), [make_target()])
+
+
+@pytest.mark.parametrize(("weight", "kind"), [(0.0, "loglik"), (1.0, "loss")])
+def test_a_target_without_weight_does_not_decide_what_the_objective_is(
+    weight: float, kind: str
+) -> None:
+    spec = make_spec(FREE, fixed={"gamma": 0.25}).to_dict()
+    data = {"target_entrypoints": ["toy.targets:cases", "toy.targets:mse"],
+            "target_ids": ["cases", "mse"], "weights": {"mse": weight}}  # fmt: skip
+    both = CalibrationSpec.from_dict({**spec, "target_data": data})
+    mse = make_target(entrypoint="toy.targets:mse", name="mse", kind="loss")
+    made = plan_calibration(both, make_description(DECLARED), [make_target(), mse])
+    assert made.objective_kind == kind
 
 
 def test_the_fingerprint_leaves_out_what_may_change_on_resume() -> None:
