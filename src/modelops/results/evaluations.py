@@ -38,6 +38,16 @@ class EvaluationShelf:
         texts = self._known.get(folder, {})
         return {key: Evaluation.from_json(json.loads(texts[key])) for key in keys if key in texts}
 
+    def rows(self, target_digest: str) -> pl.DataFrame:
+        """Every stored score of a target digest, each key once, without the JSON."""
+        import polars as pl
+
+        folder = eval_folder(target_digest)
+        names = [segment_of(path) for path, _size in self._objects.list(folder)]
+        frames = [self._load(folder, name) for name in names]
+        together = pl.concat([pl.DataFrame(schema=score_schema()), *frames])
+        return together.unique(["agg_key", "target"], keep="first", maintain_order=True)
+
     def append(
         self, target_digest: str, evaluations: Mapping[str, Evaluation], *, job: str
     ) -> None:

@@ -6,7 +6,7 @@ The jobs package writes these files; a job that has not written one yet simply h
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -52,9 +52,15 @@ def read_members(job_dir: Path, store: ResultsStore) -> pl.DataFrame:
     )
 
 
-def read_scores(job_dir: Path) -> pl.DataFrame | None:
-    """Rows of ``score_schema`` that a study wrote."""
-    return _read_table(job_dir / _SCORES_FILE)
+def read_scores(
+    job_dir: Path, store: ResultsStore, param_ids: Iterable[str]
+) -> pl.DataFrame | None:
+    """Rows of ``score_schema``: those that a study wrote, else what the store has of these sets."""
+    written = _read_table(job_dir / _SCORES_FILE)
+    if written is not None:
+        return written
+    target = _read_json(job_dir / _PLAN_FILE).get("target_digest")
+    return store.scores(str(target), param_ids) if target else None
 
 
 def read_trials(job_dir: Path) -> pl.DataFrame | None:

@@ -195,6 +195,16 @@ class ResultsStore:
         """Stored evaluations by agg_key."""
         return self._evaluations.known(target_digest, keys)
 
+    def scores(self, target_digest: str, param_ids: Iterable[str]) -> pl.DataFrame:
+        """Stored scores of these parameter sets, in their order: rows of ``score_schema``."""
+        import polars as pl
+
+        order = pl.DataFrame({"param_id": list(param_ids)}, schema={"param_id": pl.String})
+        order = order.unique(maintain_order=True).with_row_index("__order")
+        rows = self._retried(target_digest, lambda: self._evaluations.rows(target_digest))
+        found = rows.join(order, on="param_id").sort("__order", "n_replicates", "agg_key")
+        return found.drop("__order")
+
     def append_evaluations(
         self, target_digest: str, evaluations: Mapping[str, Evaluation], *, job: str
     ) -> None:

@@ -60,7 +60,7 @@ def _makers(store: ResultsStore, job_dir: Path) -> dict[str, Callable[[], pl.Dat
     for output in job_outputs(store, members):
         name = f"output_{output}" if output in _OWN_TABLES else output
         makers[name] = partial(_output_table, store, members, output)
-    makers["targets"] = lambda: target_table(read_scores(job_dir))
+    makers["targets"] = lambda: target_table(read_scores(job_dir, store, members["param_id"]))
     makers["failures"] = partial(failure_table, store, members)
     trials = read_trials(job_dir)
     if trials is not None:

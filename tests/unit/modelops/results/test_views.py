@@ -157,6 +157,19 @@ def test_an_unknown_format_is_refused(tmp_path: Path) -> None:
     assert not (tmp_path / "out").exists()
 
 
+def test_scores_of_a_calibration_come_from_the_store(store: ResultsStore, tmp_path: Path) -> None:
+    requests = [sim_request(seed, beta=seed / 10) for seed in (3, 1, 2)]
+    write_members(tmp_path, requests[:2])
+    (tmp_path / "plan.json").write_text(json.dumps({"code": CODE, "target_digest": "t" * 64}))
+    for request in requests:
+        score = TargetScore("t:f", "loss", float(request.task.seed))
+        param_id = request.task.params.param_id
+        evaluation = Evaluation(param_id, (1,), score.value, scores=(score,))
+        for _twice in range(2):
+            store.append_evaluations("t" * 64, {request.sim_key: evaluation}, job="calib")
+    assert job_tables(store, tmp_path)["targets"]["loss"].to_list() == [3.0, 1.0]
+
+
 def test_the_trials_of_a_calibration(store: ResultsStore, tmp_path: Path) -> None:
     (tmp_path / "result").mkdir()
     pl.DataFrame({"trial": [0, 1]}).write_parquet(tmp_path / "result" / "trials.parquet")
