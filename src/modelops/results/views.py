@@ -27,6 +27,7 @@ __all__ = [
     "failure_table",
     "job_outputs",
     "job_tables",
+    "parameter_table",
     "target_table",
 ]
 
