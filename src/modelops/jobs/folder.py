@@ -140,6 +140,18 @@ class JobFolder:
         why = "no heartbeat" if alive else "its driver ended without a word"
         return replace(again, state=seen, message=why)
 
+    def observe_or_explain(self) -> JobRecord:
+        """As :meth:`observe`; a job whose state cannot be read is shown lost, with the reason."""
+        try:
+            return self.observe()
+        except IntegrityError as error:
+            written = datetime.fromtimestamp(self.state.stat().st_mtime, UTC)
+            kind = "calibration" if self.job_id.startswith("calib-") else "study"
+            at = timestamp(written)
+            return JobRecord(
+                self.job_id, kind, "", JobState.LOST, created=at, updated=at, message=str(error)
+            )
+
     def read_events(self) -> Iterator[dict[str, Any]]:
         return read_lines(self.events)
 

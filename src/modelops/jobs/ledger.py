@@ -34,6 +34,7 @@ class Ledger:
         self._record = folder.read_record()
         self._written = -_WRITE_SECONDS
         self._samples: deque[tuple[float, int]] = deque()
+        self._done_before = 0
 
     @property
     def record(self) -> JobRecord:
@@ -50,9 +51,10 @@ class Ledger:
             return self._record
 
     def begin(self, *, total: int, done: int = 0, failed: int = 0, reused: int = 0) -> None:
-        """Set the counts to start from; what is reused does not count for the rate."""
+        """Set the counts to start from; what is done already does not count for the rate."""
         with self._lock:
             self._samples.clear()
+            self._done_before = done
             progress = Progress(total=total, done=done, failed=failed, reused=reused)
             self._record = replace(self._record, progress=progress)
             self._write()
@@ -70,7 +72,7 @@ class Ledger:
         with self._lock:
             old = self._record.progress
             done = old.done + n
-            rate = self._rate(done - old.reused - reused)
+            rate = self._rate(done - self._done_before)
             left = max(old.total - done, 0)
             progress = replace(
                 old,

@@ -45,12 +45,11 @@ class StoredEvaluations:
         sims = requests_for(work.plan, work.bundle.manifest, ticket.params, ticket.seeds)
         self.use.want(sims)
         known = work.store.known(work.plan.code, [sim.sim_key for sim in sims])
-        self.use.found(known.values())
+        work.ledger.advance(0, reused=self.use.found(known.values(), work.job_id))
         key = evaluation_key(work.plan, sims)
         scored = work.store.known_evaluations(work.plan.target_digest, [key])
         if key in scored:
             self.reused += 1
-            work.ledger.advance(0, reused=1)
             self._ready.append((ticket, scored[key]))
             return
         tables = work.store.tables(work.plan.code, known)
@@ -113,7 +112,7 @@ class StoredEvaluations:
         work = self._work
         self.use.want(wanted.values())
         known = work.store.known(work.plan.code, wanted)
-        self.use.found(known.values())
+        work.ledger.advance(0, reused=self.use.found(known.values(), work.job_id))
         missing = [sim for key, sim in wanted.items() if key not in known]
         if missing:
             work.engine.run(missing, on_outcomes=self._store, should_stop=work.should_stop)

@@ -24,10 +24,13 @@ def timestamp(moment: datetime | None = None) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Progress:
-    """Counts of simulations (study) or trials (calibration).
+    """How far a job is.
 
-    ``done`` includes ``reused`` and ``failed``. ``rate`` is per second, ``eta`` in seconds,
-    ``best`` the lowest objective so far (during a search: optimistic).
+    ``total``, ``done`` and ``failed`` count simulations of a study, trials of a calibration;
+    ``done`` includes what failed and what was there already. ``reused`` and ``simulated`` count
+    simulations of either: stored by another job before, and run by this one since it was last
+    started. ``rate`` is per second, ``eta`` in seconds, ``best`` the lowest objective so far
+    (during a search: optimistic).
     """
 
     total: int = 0

@@ -66,9 +66,8 @@ def _look_up(work: Work, use: UseOfSims) -> list[SimRequest]:
     known = work.store.known(work.plan.code, use.requests, include_failed=True)
     tried = set() if work.plan.choices.retry_failed else _failed_before(work, known)
     done = [sim for sim in known.values() if sim.ok or sim.sim_key in tried]
-    use.found(done)
+    reused = use.found(done, work.job_id)
     write_table(use.frame(work.job_id), work.folder.reuse)
-    reused = sum(sim.job != work.job_id for sim in done)
     failed = sum(not sim.ok for sim in done)
     work.ledger.begin(total=len(use.requests), done=len(done), failed=failed, reused=reused)
     if done:

@@ -61,11 +61,14 @@ class UseOfSims:
         for request in requests:
             self.requests.setdefault(request.sim_key, request)
 
-    def found(self, known: Iterable[StoredSim]) -> None:
-        """Stored already, by some job."""
+    def found(self, known: Iterable[StoredSim], job_id: str) -> int:
+        """Stored already; gives how many of them are new here and were stored by another job."""
+        reused = 0
         for sim in known:
-            self.status[sim.sim_key] = sim.status
-            self.origin[sim.sim_key] = sim.job
+            reused += sim.sim_key not in self.origin and sim.job != job_id
+            self.status.setdefault(sim.sim_key, sim.status)
+            self.origin.setdefault(sim.sim_key, sim.job)
+        return reused
 
     def computed(self, outcomes: Sequence[SimOutcome], job_id: str) -> None:
         for outcome in outcomes:

@@ -102,8 +102,8 @@ class LocalJobBackend:
         return open_job_folder(self.results_root, job_id).observe()
 
     def records(self) -> Sequence[JobRecord]:
-        """All jobs, newest first."""
-        found = [folder.observe() for folder in list_job_folders(self.results_root)]
+        """All jobs, newest first. One that is damaged hides no other."""
+        found = [folder.observe_or_explain() for folder in list_job_folders(self.results_root)]
         return sorted(found, key=lambda record: (record.created, record.job_id), reverse=True)
 
     def folder(self, job_id: str) -> JobFolder:

@@ -64,7 +64,7 @@ def test_progress_is_written_at_most_once_a_second(folder: JobFolder, clock: Clo
 def test_reused_rows_do_not_flatter_the_rate(folder: JobFolder, clock: Clock) -> None:
     ledger = Ledger(folder, clock=clock)
     ledger.begin(total=110, done=90, reused=90)
-    ledger.advance(0)
+    ledger.advance(0, reused=3)
     clock.now = 10.0
     ledger.advance(10)
     progress = ledger.record.progress

@@ -74,3 +74,13 @@ def test_a_job_without_a_driver_is_cancelled_at_once(backend: LocalJobBackend) -
 def test_waiting_has_an_end(backend: LocalJobBackend) -> None:
     job_id = backend.create(make_job()).job_id
     assert backend.wait(job_id, timeout=0.0).state is JobState.QUEUED
+
+
+def test_a_damaged_job_hides_no_other(backend: LocalJobBackend) -> None:
+    good = backend.create(make_job("job-00000001")).job_id
+    bad = backend.create(make_job("job-00000002")).job_id
+    backend.folder(bad).state.write_text("{")
+    shown = {record.job_id: record for record in backend.records()}
+    assert shown[good].state is JobState.QUEUED
+    assert shown[bad].state is JobState.LOST
+    assert "damaged" in shown[bad].message
