@@ -157,8 +157,10 @@ def test_observations_that_no_target_reads_are_worth_a_warning(eggs: Consoles) -
 
 def test_a_study_from_file_to_tables(eggs: Consoles) -> None:
     assert eggs.run("cb sampling sobol models.eggs:Eggs -n 4 -r 3 -t broken").code == 0
+    before = files_below(eggs.folder)
     planned = eggs.run("mops run study.json --dry-run --json")
     check_against_schema(planned.json)
+    assert files_below(eggs.folder) == before
     assert planned.json["submission"]["simulations"] == 12
     assert answer(eggs, "mops jobs list")["jobs"] == []
 
@@ -301,6 +303,28 @@ def test_a_model_that_raises_fails_the_job_with_the_authors_traceback(eggs: Cons
     assert debug.code == 1
     assert "ZeroDivisionError" in debug.err
     assert "models/eggs.py" in debug.err
+
+
+def test_a_reader_that_goes_away_does_not_end_the_job(eggs: Consoles) -> None:
+    add_slow_model(eggs)
+    assert eggs.run("mops bundle register-model models/eggs.py").code == 0
+    assert eggs.run("cb sampling sobol models.eggs:Slow -n 4 -r 4").code == 0
+    process = eggs.start("mops run study.json --json --workers 1")
+    assert process.stdout is not None
+    assert json.loads(process.stdout.readline())["event"] == "submitted"
+    process.stdout.close()
+    assert process.wait(timeout=60) == 0
+    assert process.stderr is not None
+    process.stderr.close()
+    jobs = answer(eggs, "mops jobs list")["jobs"]
+    assert isinstance(jobs, list)
+    assert (jobs[0]["state"], jobs[0]["done"]) == ("succeeded", 16)
+
+
+def test_options_that_debugging_cannot_honour_are_refused(eggs: Consoles) -> None:
+    done = eggs.run("mops run study.json --debug --workers 2 --timeout 3")
+    assert done.code == 2
+    assert "--workers, --timeout" in done.err
 
 
 # ---------------------------------------------------------------- on a terminal

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -97,6 +97,8 @@ def run(
     """
     if detach and (debug or report):
         raise click.UsageError("--detach returns at once: it takes neither --debug nor --report")
+    if debug:
+        refuse_with_debug(options)
     kind = check_report(call, report)
     choose_settings(call, options)
     made = plan(call, spec, options, stream=True)
@@ -110,6 +112,13 @@ def run(
         return detached(call, made, job_id)
     record = carry(call, job_id, debug=debug)
     return conclude(call, made, record, report, kind)
+
+
+def refuse_with_debug(options: Mapping[str, Any]) -> None:
+    """Debugging runs simulations one by one in this process: nothing of these can be honoured."""
+    given = [name for name in ("workers", "timeout", "executor", "isolation") if options[name]]
+    if given:
+        raise click.UsageError(f"--debug runs in this process; leave out --{', --'.join(given)}")
 
 
 def check_report(call: Call, report: Path | None) -> str | None:

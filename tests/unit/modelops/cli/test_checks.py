@@ -1,0 +1,90 @@
+"""The checks of `mops doctor`."""
+
+from __future__ import annotations
+
+import os
+import time
+from pathlib import Path
+
+import pytest
+
+from modelops.cli._tree import CONSOLES
+from modelops.cli.mops._checks import (
+    Check,
+    check_consoles,
+    check_git,
+    read_version,
+    run_checks,
+)
+
+
+def install(folder: Path) -> Path:
+    folder.mkdir()
+    for name in CONSOLES:
+        (folder / name).write_text("#!/bin/sh\n")
+        (folder / name).chmod(0o755)
+    return folder
+
+
+def test_consoles_that_are_found_first(tmp_path: Path) -> None:
+    ours = install(tmp_path / "ours")
+    assert check_consoles(ours, f"{ours}{os.pathsep}/nowhere").status == "ok"
+
+
+def test_a_link_to_ours_is_ours(tmp_path: Path) -> None:
+    ours = install(tmp_path / "ours")
+    links = tmp_path / "links"
+    links.mkdir()
+    for name in CONSOLES:
+        (links / name).symlink_to(ours / name)
+    assert check_consoles(ours, str(links)).status == "ok"
+
+
+def test_a_stranger_before_ours_is_named(tmp_path: Path) -> None:
+    ours, theirs = install(tmp_path / "ours"), install(tmp_path / "theirs")
+    found = check_consoles(ours, f"{theirs}{os.pathsep}{ours}")
+    assert found.status == "warn"
+    assert str(theirs / "mops") in found.detail
+
+
+def test_consoles_off_the_path_and_missing_ones(tmp_path: Path) -> None:
+    ours = install(tmp_path / "ours")
+    assert check_consoles(ours, "/nowhere").hint == f'export PATH="{ours}:$PATH"'
+    (ours / "cb").unlink()
+    assert check_consoles(ours, str(ours)).status == "fault"
+
+
+@pytest.mark.parametrize(
+    ("text", "version"),
+    [("2.31.0", (2, 31, 0)), ("2.100.1-rc2", (2, 100, 1)), ("2.9", (2, 9)), ("x", ())],
+)
+def test_versions_are_compared_as_numbers(text: str, version: tuple[int, ...]) -> None:
+    assert read_version(text) == version
+
+
+@pytest.mark.parametrize(
+    ("version", "status"), [("2.9.1", "warn"), ("2.100.0", "ok"), ("?", "warn")]
+)
+def test_git(tmp_path: Path, version: str, status: str) -> None:
+    git = tmp_path / "git"
+    git.write_text(f"#!/bin/sh\necho git version {version}\n")
+    git.chmod(0o755)
+    assert check_git(str(tmp_path)).status == status
+    assert check_git("/nowhere").status == "warn"
+
+
+def test_a_check_that_hangs_or_breaks_is_a_fault() -> None:
+    def hang() -> Check:
+        time.sleep(30)
+        raise AssertionError
+
+    def crash() -> Check:
+        raise RuntimeError("no such thing")
+
+    found = run_checks({"hang": hang, "crash": crash, "good": lambda: Check("good", "ok", "")}, 0.2)
+    assert [(check.name, check.status) for check in found] == [
+        ("hang", "fault"),
+        ("crash", "fault"),
+        ("good", "ok"),
+    ]
+    assert found[1].detail == "RuntimeError: no such thing"
