@@ -223,21 +223,27 @@ def project_path(root: Path, text: str) -> str | None:
 def _detected(codebase: Codebase, found: Found, closure: Closure) -> set[str]:
     names: set[str] = set()
     for path in closure.files:
-        if not path.endswith(".py") or path in closure.broken:
-            continue
-        facts = codebase.facts(path)
-        whole = facts.tree.body
-        body = slice_statements(facts.tree, found.name) if path == found.path else whole
-        for text in _named_paths(body, facts, codebase.lookup):
-            names.update(_existing(codebase, path, text))
+        if path.endswith(".py") and path not in closure.broken:
+            for text in _texts_of(codebase, path, found):
+                names.update(_existing(codebase, path, text))
     return names
+
+
+def _texts_of(codebase: Codebase, path: str, found: Found) -> list[str]:
+    """Return the texts in a file that may name data; of the entry's own file, in its slice."""
+    facts = codebase.facts(path)
+    if path == found.path:
+        body = slice_statements(facts.tree, found.name)
+        return list(_named_paths(body, facts, codebase.lookup))
+    return list(_named_paths(facts.tree.body, facts, codebase.lookup))
 
 
 def _named_paths(body: list[ast.stmt], facts: ModuleFacts, lookup: Lookup) -> Iterator[str]:
     for statement in body:
         for node in ast.walk(statement):
-            if isinstance(node, ast.Constant) and isinstance(node.value, str):
-                yield node.value
+            if isinstance(node, ast.Constant):
+                if isinstance(node.value, str):
+                    yield node.value
             elif isinstance(node, ast.Call) or (
                 isinstance(node, ast.BinOp) and isinstance(node.op, ast.Div)
             ):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -185,14 +186,15 @@ def init_project(
     existed = root.exists()
     root.mkdir(parents=True, exist_ok=True)
     templates = {} if bare else _templates(root, repository)
-    try:
+    with ExitStack() as undo:
+        if not existed:
+            undo.callback(_remove_empty, root)
         _create_storage(root, _storage_files(repository, tag, env))
+        undo.callback(_undo, root, templates)
         for path, text in templates.items():
             write_atomically(root / path, text)
         write_tracked(root, _initial_files(root))
-    except BaseException:
-        _undo(root, templates, remove_root=not existed)
-        raise
+        undo.pop_all()
     created = (*(f"{BUNDLE_STORAGE_DIR}/{item}" for item in _storage_files(repository, tag, env)),
                TRACKED_FILE, *templates)  # fmt: skip
     return InitResult(root, repository, env, tag, created, read_tracked(root))
@@ -237,9 +239,15 @@ def _create_storage(root: Path, files: Mapping[str, str]) -> None:
             write_atomically(staging / name, text)
         staging.chmod(0o755)
         staging.rename(root / BUNDLE_STORAGE_DIR)
-    except BaseException:
-        shutil.rmtree(staging, ignore_errors=True)
+    except OSError as error:
+        if (root / BUNDLE_STORAGE_DIR).exists():
+            raise Conflict(
+                f"{root} became a project at the same moment", code="project_exists",
+                hint="mops bundle status",
+            ) from error  # fmt: skip
         raise
+    finally:
+        shutil.rmtree(staging, ignore_errors=True)
 
 
 def _initial_files(root: Path) -> list[str]:
@@ -247,14 +255,17 @@ def _initial_files(root: Path) -> list[str]:
     return [name for name in names if (root / name).is_file()]
 
 
-def _undo(root: Path, templates: Mapping[str, str], *, remove_root: bool) -> None:
+def _undo(root: Path, templates: Mapping[str, str]) -> None:
     import shutil
 
     shutil.rmtree(root / BUNDLE_STORAGE_DIR, ignore_errors=True)
     for path in templates:
         (root / path).unlink(missing_ok=True)
-    if remove_root:
-        shutil.rmtree(root, ignore_errors=True)
+
+
+def _remove_empty(root: Path) -> None:
+    with suppress(OSError):
+        root.rmdir()
 
 
 def _repair_project(root: Path, repository: str, tag: str) -> InitResult:

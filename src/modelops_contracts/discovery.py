@@ -220,17 +220,20 @@ def dotted_parts(node: ast.expr) -> tuple[str, ...] | None:
 
 def _imports_of(tree: ast.Module, package: str) -> Iterator[Import]:
     top = {id(node) for node in top_level_statements(tree.body)}
-    typing_only = _typing_only_nodes(tree)
-    for node in ast.walk(tree):
-        marks = {"top_level": id(node) in top, "typing_only": id(node) in typing_only}
-        if isinstance(node, ast.Import):
-            yield from _plain_imports(node, marks)
-        elif isinstance(node, ast.ImportFrom):
-            yield from _from_imports(node, package, marks)
-        elif isinstance(node, ast.Call):
+    typing_only: set[int] = set()
+    for node in ast.walk(tree):  # a block is met before what is inside it
+        if isinstance(node, ast.Call):
             module = _dynamic_import(node, package)
             if module:
                 yield Import(module, None, "", node.lineno, top_level=False)
+        elif isinstance(node, ast.If):
+            typing_only |= _typing_only_nodes(node)
+        elif isinstance(node, ast.Import | ast.ImportFrom):
+            marks = {"top_level": id(node) in top, "typing_only": id(node) in typing_only}
+            if isinstance(node, ast.Import):
+                yield from _plain_imports(node, marks)
+            else:
+                yield from _from_imports(node, package, marks)
 
 
 def _plain_imports(node: ast.Import, marks: Mapping[str, bool]) -> Iterator[Import]:
@@ -270,13 +273,10 @@ def _dynamic_import(node: ast.Call, package: str) -> str | None:
     return _absolute_module(name[level:], level, package)
 
 
-def _typing_only_nodes(tree: ast.Module) -> set[int]:
-    found: set[int] = set()
-    for node in ast.walk(tree):
-        if isinstance(node, ast.If) and (dotted_parts(node.test) or ("",))[-1] == "TYPE_CHECKING":
-            for statement in node.body:
-                found.update(id(inner) for inner in ast.walk(statement))
-    return found
+def _typing_only_nodes(node: ast.If) -> set[int]:
+    if (dotted_parts(node.test) or ("",))[-1] != "TYPE_CHECKING":
+        return set()
+    return {id(inner) for statement in node.body for inner in ast.walk(statement)}
 
 
 def _bindings_of(tree: ast.Module, imports: Sequence[Import]) -> dict[str, tuple[Binding, ...]]:

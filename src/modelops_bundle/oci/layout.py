@@ -13,8 +13,8 @@ from typing import Any, BinaryIO
 
 from modelops_bundle.config import check_tag, is_repository
 from modelops_bundle.oci import media_types
+from modelops_bundle.oci.expected import ANYTHING, Expected
 from modelops_bundle.oci.reference import is_digest
-from modelops_bundle.oci.store import ANYTHING, Expected
 from modelops_contracts.atomic import FileLock, write_atomically
 from modelops_contracts.errors import Conflict, IntegrityError, InvalidInput, NotFound, nearest
 

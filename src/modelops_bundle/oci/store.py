@@ -2,19 +2,10 @@
 
 from __future__ import annotations
 
-from enum import Enum
 from typing import Protocol
 
+from modelops_bundle.oci.expected import ANYTHING, Expected
 from modelops_contracts.ports import ArtifactStore
-
-
-class Expected(Enum):
-    """Marks that a tag may be moved whatever it points to."""
-
-    ANYTHING = "anything"
-
-
-ANYTHING = Expected.ANYTHING
 
 
 class BundleStore(ArtifactStore, Protocol):

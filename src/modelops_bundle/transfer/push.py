@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
-from typing import BinaryIO
+from typing import TYPE_CHECKING, BinaryIO
 
 from modelops_bundle.baselines import read_baseline, record_push, write_baseline
 from modelops_bundle.codebase import Codebase, open_codebase
@@ -27,7 +27,6 @@ from modelops_bundle.manifest import (
     sha256_of,
 )
 from modelops_bundle.oci import media_types
-from modelops_bundle.oci.store import BundleStore
 from modelops_bundle.packing import OpenFile, PackedLayer, pack_layer
 from modelops_bundle.placement import Bucket, place_files
 from modelops_bundle.preflight import Preflight, refuse_unready, remember_sketches, run_preflight
@@ -37,8 +36,11 @@ from modelops_bundle.snapshot.index import FileRow, bundle_mode
 from modelops_bundle.tracking import refuse_untrackable, write_tracked
 from modelops_contracts.atomic import write_atomically
 from modelops_contracts.errors import Conflict, InvalidInput, NotFound
-from modelops_contracts.ports import NullReporter, Reporter
 from modelops_contracts.registry import REGISTRY_PATH, BundleRegistry, EnvironmentRecord
+
+if TYPE_CHECKING:
+    from modelops_bundle.oci.store import BundleStore
+    from modelops_contracts.ports import Reporter
 
 LayerKey = tuple[tuple[str, str, str], ...]
 
@@ -198,7 +200,13 @@ def apply_push(
     """
     with plan.project.lock("mops bundle push"):
         _record(plan)
-    return _transfer(plan, store, reporter or NullReporter())
+    return _transfer(plan, store, reporter or _nobody())
+
+
+def _nobody() -> Reporter:
+    from modelops_contracts.ports import NullReporter
+
+    return NullReporter()
 
 
 def _transfer(plan: PushPlan, store: BundleStore, telling: Reporter) -> PushResult:
@@ -240,7 +248,7 @@ def push(
         remember_sketches(codebase, plan.recorded)
         codebase.save()
         _record(plan)
-    return _transfer(plan, store, reporter or NullReporter())
+    return _transfer(plan, store, reporter or _nobody())
 
 
 # --- planning --------------------------------------------------------------------------------

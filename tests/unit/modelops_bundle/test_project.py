@@ -51,6 +51,22 @@ def test_init_is_all_or_nothing(tmp_path: Path) -> None:
     assert sorted(path.name for path in (tmp_path / "p").rglob("*")) == before
 
 
+@pytest.mark.parametrize("broken", ["write_tracked", "write_atomically"])
+def test_a_failure_in_the_middle_leaves_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, broken: str
+) -> None:
+    def fail(*_: object, **__: object) -> None:
+        raise OSError("disk full")
+
+    (tmp_path / "old").mkdir()
+    (tmp_path / "old/mine.txt").write_text("x")
+    monkeypatch.setattr(f"modelops_bundle.project.{broken}", fail)
+    for name in ("new", "old"):
+        with pytest.raises(OSError, match="disk full"):
+            init_project(tmp_path / name)
+    assert sorted(path.name for path in tmp_path.rglob("*")) == ["mine.txt", "old"]
+
+
 def test_bare_init_adds_no_templates(tmp_path: Path) -> None:
     init_project(tmp_path, bare=True)
     assert [path.name for path in tmp_path.iterdir()] == [".modelops-bundle"]

@@ -1,0 +1,14 @@
+"""What a tag must point to before it is moved."""
+
+from __future__ import annotations
+
+from enum import Enum
+
+
+class Expected(Enum):
+    """Marks that a tag may be moved whatever it points to."""
+
+    ANYTHING = "anything"
+
+
+ANYTHING = Expected.ANYTHING
