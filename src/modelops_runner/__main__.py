@@ -53,7 +53,7 @@ def keep_log_complete() -> None:
 
 
 def serve(channel: Channel) -> None:
-    """Answer messages in order until ``shutdown``. Raises ChannelClosedError when the asker is gone."""
+    """Answer messages in order until ``shutdown``; ChannelClosedError when the asker is gone."""
     wire = greet(channel)
     while wire is not None:
         message, payload = channel.receive()
