@@ -123,7 +123,7 @@ run() { # Output goes to the log; a dry run only prints.
     printf '$ %s\n' "$(quote "$@")" >>"$LOG"
     ticker='' ran=0
     if [ "$QUIET" = 0 ] && [ -t 2 ]; then
-        (waited=0 && while sleep 10 >/dev/null 2>&1; do waited=$((waited + 10)) && say "      $waited s: $1 ${2:-}"; done) &
+        { waited=0 && while sleep 10 >/dev/null 2>&1; do waited=$((waited + 10)) && say "      $waited s: $1 ${2:-}"; done; } &
         ticker=$!
     fi
     attend "$@" >>"$LOG" 2>&1 || ran=$?
@@ -344,13 +344,12 @@ check_az_version() {
         problem="no Azure CLI (az)" advice="https://aka.ms/InstallAzureCLI"
         if command -v brew >/dev/null; then advice="brew install azure-cli"; elif command -v apt-get >/dev/null; then advice="sudo apt-get install azure-cli"; fi
     else
-        az version --query '"azure-cli"' -o tsv </dev/null >"$WORK/az" 2>>"$LOG" &
-        CHILD=$!
-        (sleep "$AZ_SECONDS" && kill "$CHILD") >/dev/null 2>&1 &
-        watcher=$!
-        wait "$CHILD" && found=$(head -n 1 "$WORK/az") || found=
+        { az version --query '"azure-cli"' -o tsv </dev/null >"$WORK/az" 2>>"$LOG" || : >"$WORK/az.bad" && : >"$WORK/az.done"; } &
+        end=$(($(date +%s) + AZ_SECONDS)) CHILD=$!
+        until [ -e "$WORK/az.done" ] || [ "$(date +%s)" -ge "$end" ]; do sleep 0.1 2>/dev/null || sleep 1; done
+        [ ! -e "$WORK/az.done" ] || [ -e "$WORK/az.bad" ] || found=$(head -n 1 "$WORK/az")
+        kill "$CHILD" 2>/dev/null || :
         CHILD=
-        kill "$watcher" 2>/dev/null || :
         if version_at_least "$found" "$MIN_AZ"; then say "  az $found" && return 0; fi
         problem="the Azure CLI (az) does not tell its version"
         case $found in [0-9]*) problem="the Azure CLI (az) is $found, older than $MIN_AZ" ;; esac
@@ -363,8 +362,8 @@ install_uv() {
     if [ -n "$UV" ]; then
         good_uv "$UV" || fail "$UV is not uv $MIN_UV or newer" "leave --uv and MODELOPS_UV out: install.sh finds or fetches one"
     else
-        for UV in "$(command -v uv || :)" "$HOME/.local/bin/uv" "$HOME/.cargo/bin/uv" "${XDG_BIN_HOME:+$XDG_BIN_HOME/uv}" "$STATE/uv/uv" ''; do
-            ! good_uv "$UV" || break
+        for candidate in "$(command -v uv || :)" "$HOME/.local/bin/uv" "$HOME/.cargo/bin/uv" "${XDG_BIN_HOME:+$XDG_BIN_HOME/uv}" "$STATE/uv/uv"; do
+            if good_uv "$candidate"; then UV=$candidate && break; fi
         done
     fi
     if [ -z "$UV" ]; then
@@ -491,7 +490,7 @@ resolve_source() {
             EXPECT_COMMIT=$(git -C "$SOURCE" rev-parse HEAD 2>/dev/null) || EXPECT_COMMIT=
             built=$STATE/dist/$(date -u +%Y%m%dT%H%M%SZ)-$$ # a folder per build: nothing stale from any cache
             with_uv build --wheel --out-dir "$built" "$SOURCE" || fail_logged "the wheel of $SOURCE could not be built"
-            for REQUIREMENT in "$built"/modelops-*.whl; do :; done
+            for wheel in "$built"/modelops-*.whl; do REQUIREMENT=$wheel; done
             ;;
     esac
     if [ "$KIND" != git ]; then EXPECT_VERSION=${REQUIREMENT##*/modelops-} && EXPECT_VERSION=${EXPECT_VERSION%%-*}; fi
@@ -687,17 +686,17 @@ verify_installation() {
     [ -z "$shadowed" ] || fail "installed, but$shadowed" "remove it, or put $BIN first on PATH" 3
 }
 write_receipt() {
-    commands=''
+    entries=''
     for name in $COMMANDS; do
         sum=$({ sha256sum "$BIN/$name" || shasum -a 256 "$BIN/$name"; } 2>/dev/null | cut -d ' ' -f 1)
-        commands="$commands${commands:+, }{\"name\": \"$name\", \"path\": $(json_string "$BIN/$name"), \"sha256\": \"$sum\"}"
+        entries="$entries${entries:+, }{\"name\": \"$name\", \"path\": $(json_string "$BIN/$name"), \"sha256\": \"$sum\"}"
     done
     overwritten=$(for name in $COMMANDS; do [ ! -e "$BIN/$name.before-modelops" ] || printf '%s\n' "$BIN/$name.before-modelops"; done)
     private=false && case $UV in "$STATE"/*) private=true ;; esac
     {
         printf '{"schema": "mops.install/1",\n"version": "%s",\n"commit": "%s",\n"source": %s,\n"method": "uv-tool",\n' "$VERSION" "$COMMIT" "$(json_string "$KIND $SOURCE")"
         printf '"uv": {"path": %s, "version": %s, "private": %s},\n' "$(json_string "$UV")" "$(json_string "$("$UV" --version)")" "$private"
-        printf '"python": %s,\n"bin_dir": %s,\n"commands": [%s],\n' "$(json_string "$("$TOOL/bin/python" -V)")" "$(json_string "$BIN")" "$commands"
+        printf '"python": %s,\n"bin_dir": %s,\n"commands": [%s],\n' "$(json_string "$("$TOOL/bin/python" -V)")" "$(json_string "$BIN")" "$entries"
         printf '"removed": %s,\n"overwritten": %s,\n' "$(printf '%s' "$REMOVED" | json_list)" "$(printf '%s\n' "$overwritten" | json_list)"
         printf '"path_files": %s,\n"at": "%s"' "$(printf '%s' "$PATH_FILES" | json_list)" "$(date -u +%Y-%m-%dT%H:%M:%SZ)"
     } >"$WORK/receipt"
