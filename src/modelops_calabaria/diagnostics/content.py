@@ -129,7 +129,7 @@ def _headline(record: CalibrationRecord) -> Block:
             Tile(
                 "confirmed objective",
                 _with_se(best.objective, se),
-                f"{unit}, {len(best.seeds)} fresh replicates",
+                f"{unit}, {_replicates(record, best)}",
             ),
             Tile(
                 "selection value",
@@ -145,6 +145,16 @@ def _headline(record: CalibrationRecord) -> Block:
             *work,
         )
     )
+
+
+def _replicates(record: CalibrationRecord, best: Candidate) -> str:
+    if record.settings["deterministic"]:
+        return "deterministic: no sampling error"
+    return f"{_count(len(best.seeds), 'fresh replicate')}"
+
+
+def _count(n: int, noun: str) -> str:
+    return f"{n} {noun}" if n == 1 else f"{n} {noun}s"
 
 
 def _duration(seconds: float) -> str:
@@ -236,10 +246,18 @@ def _search_section(record: CalibrationRecord, view: TrialView) -> Section:
         height=3.5,
         alt=f"Objective of {len(view.loss)} trials in the order asked; {len(candidates)} were "
         f"simulated again with fresh seeds.{result}",
-        caption="Search values are noisy, and the lowest of them are too good. Only the confirmed "
-        "value is the result.",
+        caption=_search_caption(record),
     )
     return Section("Search history", (chart,))
+
+
+def _search_caption(record: CalibrationRecord) -> str:
+    if record.settings["deterministic"]:
+        return "The model is deterministic: simulating it again confirms the value, exactly."
+    return (
+        "Search values are noisy, and the lowest of them are too good. Only the confirmed value "
+        "is the result."
+    )
 
 
 def _parameter_sections(
@@ -376,10 +394,10 @@ def _interval_blocks(
 
 
 def _ensemble_text(record: CalibrationRecord) -> str:
-    sizes = [f"plausible set: {len(record.plausible)} parameter sets"]
+    sizes = [f"plausible set: {_count(len(record.plausible), 'parameter set')}"]
     best = _best(record)
     if best:
-        sizes.append(f"winner: {len(best.seeds)} replicates")
+        sizes.append(f"winner: {_count(len(best.seeds), 'replicate')}")
     return f"({'; '.join(sizes)}.)"
 
 
@@ -566,8 +584,8 @@ def _settings_section(record: CalibrationRecord) -> Section:
 
 def _rescore_text(rescore: Mapping[str, int]) -> str:
     return (
-        f"top {rescore['top_k']} with {rescore['n_replicates']} fresh replicates, the winner "
-        f"confirmed with {rescore['confirm']} others"
+        f"top {rescore['top_k']} with {_count(rescore['n_replicates'], 'fresh replicate')}, "
+        f"the winner confirmed with {_count(rescore['confirm'], 'other')}"
     )
 
 
@@ -591,7 +609,7 @@ def _seeds_text(record: CalibrationRecord) -> str:
     more = ", …" if len(best.seeds) > 3 else ""
     return (
         f"base seed {record.settings['seed']}; confirmation: {confirmed}{more} "
-        f"({len(best.seeds)} seeds, none of them used before)"
+        f"({_count(len(best.seeds), 'seed')}, not used before)"
     )
 
 
@@ -673,13 +691,15 @@ _NO_ERROR = 1e-9
 def _with_se(value: float, se: float) -> str:
     """A value with as many decimals as its standard error deserves."""
     if not math.isfinite(value) or math.isnan(se) or se < _NO_ERROR:
-        return _show(value)
+        return _rounded(value, se)
     return f"{_rounded(value, se)} ± {se:.{_decimals(se)}f}"
 
 
 def _rounded(value: float, se: float) -> str:
-    if not math.isfinite(value) or math.isnan(se) or se < _NO_ERROR:
+    if not math.isfinite(value):
         return _show(value)
+    if math.isnan(se) or se < _NO_ERROR:
+        return f"{value:.6g}".replace("-", "−")
     return f"{value:.{_decimals(se)}f}".replace("-", "−")
 
 
