@@ -10,7 +10,12 @@ import pytest
 
 from support.documentation import ROOT, make_script, read_blocks, run_page
 
-PAGES = ("README.md", "docs/tutorials/first-calibration.md", "docs/how-to/wrap-a-model.md")
+PAGES = (
+    "README.md",
+    "docs/tutorials/first-calibration.md",
+    "docs/how-to/wrap-a-model.md",
+    "docs/how-to/alignment.md",
+)
 
 
 @pytest.mark.slow
