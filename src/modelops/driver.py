@@ -92,17 +92,17 @@ class _Driver:
                 carried = self._carry()
             return self._conclude(carried)
         except Interrupted as error:
-            return self._end(Event.CANCEL, error, str(error))
+            return self._cancel(str(error))
         except KeyboardInterrupt:
-            self._end(Event.CANCEL, None, "ended at once; finished rows are kept")
+            self._cancel("ended at once; everything that was stored is kept")
             raise
         except ModelOpsError as error:
-            return self._end(Event.FAIL, error, str(error))
+            return self._fail(error, str(error))
         except Exception as error:
+            record = self._fail(error, f"{type(error).__name__}: {error}")
             if self._debug:
-                self._end(Event.FAIL, error, f"{type(error).__name__}: {error}")
                 raise
-            return self._end(Event.FAIL, error, f"{type(error).__name__}: {error}")
+            return record
 
     def _take(self) -> None:
         """From whatever state a dead or ended driver left to running."""
@@ -119,12 +119,16 @@ class _Driver:
         self._reporter.note(carried.message)
         return self._ledger.happen(carried.verdict, message=carried.message)
 
-    def _end(self, event: Event, error: BaseException | None, message: str) -> JobRecord:
+    def _cancel(self, message: str) -> JobRecord:
+        self._reporter.note(message)
+        return self._ledger.happen(Event.CANCEL, message=message)
+
+    def _fail(self, error: BaseException, message: str) -> JobRecord:
         self._reporter.warn(message)
-        details = None if error is None else _as_data(error)
-        if details and details["traceback"] and event is Event.FAIL:
+        details = _as_data(error)
+        if details["traceback"]:
             self._reporter.note(details["traceback"].rstrip())
-        return self._ledger.happen(event, message=message, error=details)
+        return self._ledger.happen(Event.FAIL, message=message, error=details)
 
     # ------------------------------------------------------------ the work
 

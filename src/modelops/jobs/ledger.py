@@ -45,7 +45,10 @@ class Ledger:
         with self._lock:
             before = self._record
             beat = {"heartbeat": timestamp(), "pid": os.getpid()}
-            self._record = move(before, event, message=message, **{**beat, **changes})
+            after = move(before, event, message=message, **{**beat, **changes})
+            if after.state.ended:  # nothing is left to estimate
+                after = replace(after, progress=replace(after.progress, eta=None))
+            self._record = after
             self._folder.store(self._record, event, before.state, message)
             self._written = self._clock()
             return self._record

@@ -10,6 +10,7 @@ import polars as pl
 import pytest
 from polars.testing import assert_frame_equal
 
+from modelops.driver import run_job
 from modelops.jobs.interrupt import Interrupt
 from modelops_contracts.errors import InvalidInput, ModelOpsError, NotFound
 from modelops_contracts.job_state import JobState
@@ -235,3 +236,10 @@ def test_inline_gives_the_same_tables(place: Any, another_place: Any) -> None:
     ours, theirs = place.run(study_spec([0.5])), inline.run(study_spec([0.5]))
     assert theirs.state is JobState.SUCCEEDED
     assert_frame_equal(place.tables(ours.job_id)["path"], inline.tables(theirs.job_id)["path"])
+
+
+def test_debug_shows_the_authors_exception_itself(place: Any) -> None:
+    folder = place.submit(study_spec([1.95]))
+    with pytest.raises(ValueError, match="the walk ran away"):
+        run_job(folder.path, config=place.config, debug=True)
+    assert folder.read_record().state is JobState.FAILED
