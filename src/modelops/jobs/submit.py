@@ -11,7 +11,7 @@ import shutil
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any
 
 from modelops import wiring
@@ -23,7 +23,7 @@ from modelops.jobs.folder import new_job_id
 from modelops.jobs.keys import wanted_of
 from modelops.jobs.record import JobRecord, Progress, timestamp
 from modelops.jobs.resolve import TargetChoice, choose_targets, find_model
-from modelops_contracts.errors import InvalidInput
+from modelops_contracts.errors import InvalidInput, NotFound
 from modelops_contracts.job_state import JobState
 from modelops_contracts.models import TargetDescription
 from modelops_contracts.ports import ArtifactStore, NullReporter, Reporter
@@ -102,6 +102,7 @@ def plan_submission(
     exists then.
     """
     spec = _with_options(load_spec(spec_path), options)
+    _refuse_missing_observations(spec, project_root)
     environment = wiring.open_environment(config)
     with (
         _bundle_store(project_root, config, options) as (store, pushed, place),
@@ -395,7 +396,33 @@ def _settle_calibration(
     if left_out:
         raise _missing_outputs(left_out, outputs)
     settled = replace(job, outputs=outputs, config=dict(plan.config), policy=plan.policy)
-    return settled, settled_spec, []
+    return settled, settled_spec, _unread_observations(spec, descriptions)
+
+
+def _refuse_missing_observations(spec: Spec, project_root: Path) -> None:
+    observed = _observed_file(spec)
+    if observed and not (project_root / observed).is_file():
+        raise NotFound(
+            f"$.target_data.observed_file: {observed} is not in {project_root}",
+            hint="correct the path, or remove the key: targets name their own data files",
+            code="observed_file.not_found",
+        )
+
+
+def _unread_observations(spec: Spec, targets: Sequence[TargetDescription]) -> list[str]:
+    """Only what a target reads has an effect; a file that none of them reads has none."""
+    observed = _observed_file(spec)
+    if not observed:
+        return []
+    wanted = PurePosixPath(observed).as_posix()
+    read = [name for target in targets for name in target.data]
+    if any(name == wanted or wanted.endswith(f"/{name}") for name in read):
+        return []
+    return [f"observed_file {observed} has no effect: the targets read {', '.join(read) or 'none'}"]
+
+
+def _observed_file(spec: Spec) -> str:
+    return "" if isinstance(spec, SimulationStudy) else spec.target_data.get("observed_file") or ""
 
 
 def _with_targets(spec: CalibrationSpec, targets: Sequence[ChosenTarget]) -> CalibrationSpec:
