@@ -173,16 +173,21 @@ def _set_tiles(block: Tiles) -> Iterator[_Item]:
 
 def _tile_row(block: Tiles, start: int) -> _Item:
     width, gap = (WIDTH - 0.24) / 3, 0.12
+    tiles = block.tiles[start : start + 3]
+    notes = [_wrap(tile.note, width - 0.24, 7) for tile in tiles]
+    height = 0.62 + 0.12 * max(len(lines) for lines in notes)
 
     def draw(canvas: Canvas) -> None:
-        for place, tile in enumerate(block.tiles[start : start + 3]):
+        top = height + 0.08
+        for place, (tile, lines) in enumerate(zip(tiles, notes, strict=True)):
             x = place * (width + gap)
-            _box(canvas, (x, 0.08, width, 0.74), "white", edge=LINE)
-            _text(canvas, x + 0.12, 0.75, tile.label, size=7.5, color=QUIET)
-            _text(canvas, x + 0.12, 0.585, tile.value, size=12.5, weight="bold")
-            _text(canvas, x + 0.12, 0.29, tile.note, size=7, color=QUIET)
+            _box(canvas, (x, 0.08, width, height), "white", edge=LINE)
+            _text(canvas, x + 0.12, top - 0.08, tile.label, size=7.5, color=QUIET)
+            _text(canvas, x + 0.12, top - 0.245, tile.value, size=12.5, weight="bold")
+            for i, line in enumerate(lines):
+                _text(canvas, x + 0.12, top - 0.51 - 0.12 * i, line, size=7, color=QUIET)
 
-    return _Item(0.86, draw)
+    return _Item(height + 0.12, draw)
 
 
 @_set.register
