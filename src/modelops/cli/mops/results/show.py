@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -23,6 +24,8 @@ from modelops.cli.mops.results._results import (
     read_summary,
     sort_frame,
 )
+
+DIGEST = re.compile("[0-9a-f]{64}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,8 +91,12 @@ def table_lines(rows: Rows, screen: Screen) -> Iterator[str]:
 
 
 def number(value: Any, screen: Screen) -> object:
-    """Six digits for people; all of them for a file."""
-    return figure(value) if isinstance(value, float) and screen.terminal else value
+    """Six digits, and the beginning of a digest, for people; all of it for a file."""
+    if not screen.terminal:
+        return value
+    if isinstance(value, str) and DIGEST.fullmatch(value):
+        return value[:12]
+    return figure(value) if isinstance(value, float) else value
 
 
 @command(answer=Shown, render=render)
