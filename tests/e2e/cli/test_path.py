@@ -121,6 +121,7 @@ def test_the_sampler_that_nobody_named(eggs: Consoles) -> None:
     ):
         told = answer(eggs, f"cb calibration optuna models.eggs:{model} data/broken.csv {free}")
         chosen[model] = told["method"]
+        assert told["replicates"] == (1 if model == "EggsOnAverage" else 3)
     assert chosen == {"Eggs": "optuna (tpe)", "EggsOnAverage": "optuna (tpe)"}
     spec = json.loads((eggs.folder / "calibration.json").read_text())
     assert spec["algorithm_config"]["sampler"] == {"type": "tpe"}

@@ -264,7 +264,7 @@ def summarise(
         method=f"{spec.algorithm} ({config['sampler']['type']})",
         parameters=[row for row in rows if row.fixed is not None or row.name in free],
         targets=[target.id for target in targets],
-        replicates=config["n_replicates"],
+        replicates=1 if description.deterministic else config["n_replicates"],
         parameter_sets=None,
         simulations=None,
         trials=config["max_trials"],
