@@ -150,8 +150,14 @@ def make_wire(entry: EntryRecord) -> Wire:
     return make_wire_for(load_symbol(entry.class_path), entry.class_path, entry.model_digest)
 
 
-def make_wire_for(model: object, class_path: str, model_digest: str) -> Wire:
-    """The same for a class that is already there."""
+def make_wire_for(
+    model: object,
+    class_path: str,
+    model_digest: str,
+    *,
+    encode: Callable[[pl.DataFrame], bytes] = frame_to_ipc,
+) -> Wire:
+    """The same for a class that is already there; ``encode`` writes the tables."""
     if not isinstance(model, type) or not issubclass(model, BaseModel):
         raise InvalidType(
             f"{class_path} is not a model",
@@ -173,7 +179,7 @@ def make_wire_for(model: object, class_path: str, model_digest: str) -> Wire:
         run = run_model(
             instance, params_M, seed, scenarios=scenario_stack, config=config, outputs=outputs
         )
-        tables = {name: frame_to_ipc(table) for name, table in run.tables.items()}
+        tables = {name: encode(table) for name, table in run.tables.items()}
         origin = {"model_digest": model_digest, "class_path": class_path}
         return WireResponse(tables, {**origin, **_provenance(run, params_M, seed, scenario_stack)})
 

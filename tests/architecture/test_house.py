@@ -31,6 +31,7 @@ VENDORS = {
     "jinja2": ("modelops_calabaria/diagnostics/",),
     "obstore": ("modelops/results/",),
     "uv": ("modelops/engine/environments/", "modelops/cli/"),
+    "urllib3": ("modelops_bundle/oci/",),
     "zstandard": ("modelops_bundle/",),
     "pathspec": ("modelops_bundle/",),
 }

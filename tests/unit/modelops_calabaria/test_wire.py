@@ -287,3 +287,24 @@ heavy = ("scipy", "optuna", "matplotlib", "cma", "jinja2", "ruamel", "click", "r
 answer = [name for name in heavy if name in sys.modules]
 """
     assert run_inside(line_project(tmp_path), code) == []
+
+
+def test_streams_and_files_hold_the_same_tables(tmp_path):
+    code = """
+from modelops_calabaria.modelops_wire import simulate_function, wire_function
+from modelops_calabaria.tables import frame_from_ipc
+call = ("models.line.Line/baseline", {"slope": 1.5, "start": 1}, 7)
+files, streams = wire_function(*call), simulate_function(*call)
+answer = [
+    sorted(files) == sorted(streams) and files["metadata"] == streams["metadata"],
+    [files[name][:6] == b"ARROW1" for name in files if name != "metadata"],
+    [streams[name][:6] == b"ARROW1" for name in streams if name != "metadata"],
+    [frame_from_ipc(files[n]).equals(frame_from_ipc(streams[n])) for n in files if n != "metadata"],
+]
+"""
+    same, files, streams, equal = run_inside(line_project(tmp_path), code)
+    assert same
+    assert files
+    assert all(files)
+    assert not any(streams)
+    assert all(equal)
