@@ -18,7 +18,7 @@ __all__ = ["Wanted", "evaluation_key", "evaluation_request", "requests_for", "wa
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
-    """One row of a study: a parameter set and all its simulations, in replicate order."""
+    """A parameter set of a study and all its simulations, in replicate order."""
 
     params: UniqueParameterSet
     sims: tuple[SimRequest, ...]
@@ -60,14 +60,22 @@ def _key(plan: JobPlan, params: UniqueParameterSet, seed: int) -> str:
 
 
 def wanted_of(plan: JobPlan, bundle_ref: str, study: SimulationStudy) -> list[Wanted]:
-    """All rows of a normalised study. A row that stands there twice is wanted once."""
-    rows: dict[tuple[str, ...], Wanted] = {}
+    """All parameter sets of a normalised study, in its order.
+
+    Rows with equal values are one parameter set: its replicates are the distinct seeds of all of
+    them, numbered as they come.
+    """
+    sets: dict[str, UniqueParameterSet] = {}
+    seeds: dict[str, dict[int, None]] = {}
     for entry in study.parameter_sets:
         params = UniqueParameterSet.from_dict(entry.params)
-        seeds = study.seeds_of(entry, params.param_id)
-        row = Wanted(params, requests_for(plan, bundle_ref, params, seeds))
-        rows.setdefault(row.keys, row)
-    return list(rows.values())
+        sets.setdefault(params.param_id, params)
+        listed = study.seeds_of(entry, params.param_id)
+        seeds.setdefault(params.param_id, {}).update(dict.fromkeys(listed))
+    return [
+        Wanted(params, requests_for(plan, bundle_ref, params, tuple(seeds[param_id])))
+        for param_id, params in sets.items()
+    ]
 
 
 def evaluation_request(plan: JobPlan, sims: Sequence[SimRequest]) -> EvaluationRequest:

@@ -66,6 +66,13 @@ def test_a_row_that_stands_there_twice_is_wanted_once() -> None:
     assert len(wanted_of(make_plan(), MANIFEST, study)) == 1
 
 
+def test_rows_that_differ_in_their_seed_are_replicates_of_one_set() -> None:
+    rows = tuple({"params": {"beta": 0.5}, "seed": seed} for seed in (7, 3, 7))
+    study = SimulationStudy("models.sir", "baseline", rows, n_replicates=9)
+    (wanted,) = wanted_of(make_plan(), MANIFEST, study)
+    assert [(sim.replicate, sim.task.seed) for sim in wanted.sims] == [(0, 7), (1, 3)]
+
+
 def test_evaluations_are_keyed_by_targets_weights_policy_and_simulations() -> None:
     plan = make_plan()
     sims = requests_for(plan, MANIFEST, PARAMS, (1, 2))
