@@ -341,7 +341,7 @@ class LikelihoodTarget(_ObservedTarget):
                 loglik[scorable] = self.evaluator.evaluate(part, params).loglik_per_rep
         except ScoringError as error:
             raise self.located(error, seeds) from error
-        return TargetLikelihoodResult(self.family, loglik, covered.aligned, self.name)
+        return TargetLikelihoodResult(self.family, loglik, covered.aligned, target_name=self.name)
 
     def signal(
         self, result: TargetLikelihoodResult, params: Mapping[str, Any] | None = None

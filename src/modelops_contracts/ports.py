@@ -66,7 +66,7 @@ class Future(Protocol[T_co]):
         """Try to stop it; False when it is too late."""
         ...
 
-    def exception(self, timeout: float | None = None) -> BaseException | None:
+    def exception(self, *, timeout: float | None = None) -> BaseException | None:
         """What the computation raised, None when it succeeded; waits like ``result``."""
         ...
 

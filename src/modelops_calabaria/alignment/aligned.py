@@ -58,9 +58,9 @@ class AlignedData:
     data: pl.DataFrame
     on_cols: Sequence[str]
     replicate_col: str | None = None
-    coverage: Coverage | None = None
-    shape: tuple[int, int] | None = None
-    matched: Bools | None = field(default=None, repr=False)
+    coverage: Coverage | None = field(default=None, kw_only=True)
+    shape: tuple[int, int] | None = field(default=None, kw_only=True)
+    matched: Bools | None = field(default=None, repr=False, kw_only=True)
 
     def __len__(self) -> int:
         return self.data.height

@@ -30,6 +30,7 @@ from modelops_calabaria.alignment.metric_tables import (
     METRIC,
     VALUE,
     MetricOptions,
+    metrics_written,
     read_observed_metrics,
     select_metrics,
     split_replicates,
@@ -102,8 +103,8 @@ class MetricAlignment:
                 "the observed value of a metric is missing",
                 hint="leave the metric out, or use a target, which leaves such rows out",
             )
-        stacked = self._stack(simulated, frame)
-        aligned = self._join(frame, stacked)
+        frames = self._replicates(simulated)
+        aligned = self._join(frame, frames)
         _refuse_bad_values(aligned)
         return _scaled(aligned, self.row_scale(frame))
 
@@ -116,22 +117,24 @@ class MetricAlignment:
             return _scale_by_metric(observed.get_column(METRIC), scale)
         return _observed_size(observed.get_column(VALUE))
 
-    def _stack(self, simulated: object, observed: pl.DataFrame) -> Stacked:
-        options = self.options
+    def _replicates(self, simulated: object) -> Sequence[pl.DataFrame]:
         frames, single = as_frames(simulated)
-        if single:
-            frames = split_replicates(frames[0], options)
+        return split_replicates(frames[0], self.options) if single else frames
+
+    def _stack(self, frames: Sequence[pl.DataFrame], observed: pl.DataFrame) -> Stacked:
+        options = self.options
         names = observed.get_column(METRIC).unique(maintain_order=True).to_list()
         return stack_metrics(frames, [options.rename.get(name, name) for name in names], options)
 
-    def _join(self, frame: pl.DataFrame, stacked: Stacked) -> AlignedData:
+    def _join(self, frame: pl.DataFrame, frames: Sequence[pl.DataFrame]) -> AlignedData:
         options = self.options
+        stacked = self._stack(frames, frame)
         renamed = frame.with_columns(pl.col(METRIC).replace(dict(options.rename)))
         left, right = common_keys(renamed, stacked, self.on, FLOAT_KEY_DECIMALS)
         left, right = _visible_nulls(left, right)
         pairs = cell_pairs(left, right, stacked)
         if options.missing == "error":
-            _refuse_absent(renamed, stacked, pairs, self.on)
+            _refuse_absent(renamed, frames, pairs, options)
         try:
             return assemble(
                 frame, stacked, pairs, on=self.on, duplicates=options.duplicates, single=False
@@ -155,17 +158,17 @@ def _visible_nulls(left: pl.DataFrame, right: pl.DataFrame) -> tuple[pl.DataFram
 
 
 def _refuse_absent(
-    observed: pl.DataFrame, stacked: Stacked, pairs: Pairs, on: Sequence[str]
+    observed: pl.DataFrame, frames: Sequence[pl.DataFrame], pairs: Pairs, options: MetricOptions
 ) -> None:
-    n = observed.height
-    cells = pairs.expanded(n, stacked.n_replicates).cell
-    counts = np.bincount(cells, minlength=n * stacked.n_replicates)
+    n, on = observed.height, [METRIC, *options.index_cols]
+    cells = pairs.expanded(n, len(frames)).cell
+    counts = np.bincount(cells, minlength=n * len(frames))
     gaps = np.flatnonzero(counts == 0)
     if not len(gaps):
         return
     replicate, row = divmod(int(gaps[0]), n)
     key = observed.select(on).row(row)
-    there = _metrics_of(stacked, replicate)
+    there = metrics_written(frames[replicate], options)
     close = nearest(str(key[0]), there)
     index = ", ".join(f"{name}={value}" for name, value in zip(on[1:], key[1:], strict=True))
     raise MetricAlignmentError(
@@ -176,14 +179,6 @@ def _refuse_absent(
         if close and close[0] != key[0]
         else f"let the model write {key[0]!r}, or set missing='nan' and a coverage policy",
     )
-
-
-def _metrics_of(stacked: Stacked, replicate: int) -> list[str]:
-    if not stacked.height:
-        return []
-    names = pl.concat([part.cast(pl.String) for part in stacked.columns[METRIC]])
-    here = names.filter(pl.Series(stacked.replicate == replicate))
-    return [str(name) for name in here.unique(maintain_order=True).to_list()]
 
 
 def _refuse_bad_values(aligned: AlignedData) -> None:

@@ -191,6 +191,16 @@ def _replicate_numbers(frame: pl.DataFrame, options: MetricOptions) -> pl.Series
     return frame.select(pl.int_range(pl.len()).over(keys)).to_series()
 
 
+def metrics_written(frame: pl.DataFrame, options: MetricOptions) -> list[str]:
+    """All names that one simulated table holds, in either layout, observed or not."""
+    if not frame.height:
+        return []
+    if not _is_long(frame, options, "the simulated table"):
+        return _metric_columns(frame, options)
+    names = frame.get_column(options.metric_col).cast(pl.String)
+    return [str(name) for name in names.unique(maintain_order=True).to_list()]
+
+
 def stack_metrics(
     frames: Sequence[pl.DataFrame], metrics: Sequence[str], options: MetricOptions
 ) -> Stacked:

@@ -24,8 +24,8 @@ class TargetLossResult:
     weight: float
     weighted_loss: float
     aligned_data: AlignedData | None = None
-    per_replicate: Floats | None = None
-    target_name: str = ""
+    per_replicate: Floats | None = field(default=None, kw_only=True)
+    target_name: str = field(default="", kw_only=True)
 
     @property
     def coverage(self) -> Coverage | None:
@@ -39,7 +39,7 @@ class TargetLikelihoodResult:
     name: str
     loglik_per_rep: Floats
     aligned_data: AlignedData | None = None
-    target_name: str = ""
+    target_name: str = field(default="", kw_only=True)
 
     @property
     def coverage(self) -> Coverage | None:

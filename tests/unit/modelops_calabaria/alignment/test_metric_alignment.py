@@ -184,3 +184,14 @@ def test_an_unknown_index_value_is_a_gap() -> None:
     simulated = frame(metric=["attack"], age=["young"], value=[0.2])
     with pytest.raises(AlignmentError, match="'attack' at age=old is missing"):
         MetricAlignment(index_cols=["age"]).align(observed, [simulated])
+
+
+def test_nearest_names_are_taken_from_all_the_model_writes() -> None:
+    """Also from numbers of a wide table that no target asks for."""
+    for simulated in (
+        frame(seed=[1, 2], R0=[1.0, 2.0], peak_share=[0.1, 0.2]),
+        frame(metric=["R0", "peak_share"], value=[1.0, 0.1]),
+    ):
+        with pytest.raises(MetricAlignmentError, match="metrics there: R0, peak_share") as caught:
+            MetricAlignment().align({"R0": 1.5, "peak_shares": 0.1}, simulated)
+        assert "did you mean 'peak_share'" in str(caught.value.hint)
