@@ -6,6 +6,8 @@ S -= X, I += X - Y; N = 60, I(0) = 2. Reported counts y ~ Poisson(0.6 X + 0.1).
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 from scipy.special import gammaln
 from scipy.stats import binom
@@ -32,7 +34,15 @@ def simulate_loglik(beta: float, gamma: float, seeds: tuple[int, ...]) -> np.nda
     return total
 
 
-def exact_loglik(beta: float, gamma: float) -> float:
+def log_binomial_report(x: np.ndarray, y: np.ndarray) -> np.ndarray:
+    return np.asarray(binom.logpmf(y, x, 0.6))
+
+
+def exact_loglik(
+    beta: float,
+    gamma: float,
+    report: Callable[[np.ndarray, np.ndarray], np.ndarray] = log_poisson,
+) -> float:
     """Forward algorithm over all states (S, I)."""
     counts = np.arange(N + 1)
     weight = np.zeros((N + 1, N + 1))
@@ -43,7 +53,7 @@ def exact_loglik(beta: float, gamma: float) -> float:
     ]
     loglik = 0.0
     for y in REPORTED:
-        weight = _step(weight, np.exp(log_poisson(counts, y)), infect, leave)
+        weight = _step(weight, np.exp(report(counts, y)), infect, leave)
         total = weight.sum()
         loglik += np.log(total)
         weight /= total
