@@ -127,7 +127,7 @@ run() { # Output goes to the log; a dry run only prints.
         ticker=$!
     fi
     attend "$@" >>"$LOG" 2>&1 || ran=$?
-    [ -z "$ticker" ] || { kill "$ticker" && wait "$ticker"; } 2>/dev/null || :
+    [ -z "$ticker" ] || { kill -9 "$ticker" && wait "$ticker"; } 2>/dev/null || :
     return "$ran"
 }
 capture() { # Standard output into OUTPUT. Only for commands that change nothing: a dry run runs them too.
@@ -233,6 +233,7 @@ set_places() {
     case $BIN in /*) ;; *) BIN=$START_FOLDER/$BIN ;; esac
     case $UV in '' | /*) ;; */*) UV=$START_FOLDER/$UV ;; *) UV=$(command -v "$UV") || UV= ;; esac
     TOOL=$TOOLS/modelops PREVIOUS=$(dirname "$TOOLS")/modelops-previous SWITCH=$STATE/switch LOCK=$STATE/install.lock
+    TOOLS_REAL=$(cd "$TOOLS" 2>/dev/null && pwd -P) || TOOLS_REAL=$TOOLS
     USER_BASE=${PYTHONUSERBASE:-$HOME/.local}
     case $PYTHON in
         '') PYTHON=$PYTHONS ;;
@@ -273,7 +274,8 @@ take_lock() {
     printf '%s %s\n' "$$" "$(process_start "$$")" >"$LOCK/pid"
 }
 finish() { # at every exit
-    finished=$?
+    finished=${SIGNALLED:-$?}
+    set +e
     trap - EXIT INT TERM HUP
     [ "$finished" -lt 129 ] || say "interrupted during $STEP"
     [ -z "$CHILD" ] || { kill "$CHILD" && wait "$CHILD"; } 2>/dev/null || :
@@ -458,7 +460,6 @@ explain_owner() { # FILE that is not ours: more about it
 }
 inspect_installations() { # read only
     OLD_UV='' OLD_PIPX='' OLD_PIP='' ASIDE='' foreign='' named=''
-    TOOLS_REAL=$(cd "$TOOLS" 2>/dev/null && pwd -P) || TOOLS_REAL=$TOOLS
     for name in modelops $OLD_TOOLS; do
         [ "$name" = modelops ] || [ ! -d "$TOOLS/$name" ] || OLD_UV="$OLD_UV $name"
         for folder in "${PIPX_HOME:-$HOME/.local/pipx}/venvs" "$HOME/.local/share/pipx/venvs" "$HOME/Library/Application Support/pipx/venvs"; do
@@ -704,7 +705,6 @@ write_receipt() {
     (umask 077 && { cat "$WORK/receipt" && printf '}\n'; } >"$STATE/install.json.new") && mv "$STATE/install.json.new" "$STATE/install.json"
 }
 uninstall() {
-    TOOLS_REAL=$(cd "$TOOLS" 2>/dev/null && pwd -P) || TOOLS_REAL=$TOOLS
     for folder in "$BIN" "$HOME/.local/bin"; do
         for name in $COMMANDS; do
             find_owner "$folder/$name"
@@ -753,9 +753,9 @@ main() {
     choose_source
     set_places
     trap finish EXIT
-    trap 'exit 130' INT
-    trap 'exit 143' TERM
-    trap 'exit 129' HUP
+    trap 'SIGNALLED=130 && exit 130' INT
+    trap 'SIGNALLED=143 && exit 143' TERM
+    trap 'SIGNALLED=129 && exit 129' HUP
     if [ "$UNINSTALL" = 1 ]; then
         STEP=uninstall && check_system && uninstall && return 0
     fi

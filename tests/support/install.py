@@ -97,6 +97,16 @@ def run(
 STUB = r"""#!/bin/sh
 name=${0##*/}
 printf '%s\n' "$name $*" >>"$WORLD/calls"
+if [ -n "${KILL_AT:-}" ]; then
+    printf . >>"$WORLD/count"
+    if [ "$(wc -c <"$WORLD/count")" -eq "$KILL_AT" ]; then
+        case $KILL_THEN-$name in go-on-mv | go-on-ln | go-on-rm | go-on-cp | go-on-mkdir) "$WORLD/real/$name" "$@" ;; esac
+        case $KILL_THEN-$name in go-on-uv) sleep 0.2 ;; esac
+        kill -9 "$(cat "$WORLD/victim")"
+        case $KILL_THEN-$name in go-on-uv) sleep 0.3 ;; *) exit 9 ;; esac
+    fi
+fi
+case $name in mv | ln | rm | cp | mkdir) exec "$WORLD/real/$name" "$@" ;; esac
 key=$name
 for word in "$@"; do
     case $word in -* | *[!A-Za-z0-9-]*) ;; *) key=$key-$word ;; esac
