@@ -40,13 +40,18 @@ class StudyResult:
     evaluations: pl.DataFrame
     failures: pl.DataFrame
 
-    def differences(self, to: str = "baseline") -> dict[str, pl.DataFrame]:
+    def differences(
+        self, to: str = "baseline", *, on: Sequence[str] | None = None
+    ) -> dict[str, pl.DataFrame]:
         """Per output, every scenario minus the scenario ``to``, replicate by replicate.
 
-        Rows are paired by param_id, replicate and all columns that are no floating-point numbers;
-        the floating-point columns are subtracted. Raises InvalidInput when ``to`` was not run.
+        Rows are paired by param_id, replicate and the columns ``on`` that the output has; all other
+        numeric columns are subtracted. Without ``on`` the keys are the columns that hold no numbers
+        and as many whole-number columns, from the left, as it takes to tell the rows of one
+        simulation apart. A row without partner stays, with null differences. Raises InvalidInput
+        when ``to`` was not run or the keys do not tell rows apart.
         """
-        return {name: _difference(frame, to, name) for name, frame in self.outputs.items()}
+        return {name: _difference(frame, to, name, on) for name, frame in self.outputs.items()}
 
 
 @dataclass(slots=True)
@@ -254,7 +259,7 @@ def _parameter_row(row: StudyRow) -> dict[str, Any]:
     return {"param_id": row.params.param_id, **named}
 
 
-def _difference(frame: pl.DataFrame, to: str, name: str) -> pl.DataFrame:
+def _difference(frame: pl.DataFrame, to: str, name: str, on: Sequence[str] | None) -> pl.DataFrame:
     import polars as pl
 
     known = frame["scenario"].unique(maintain_order=True).to_list()
@@ -263,11 +268,50 @@ def _difference(frame: pl.DataFrame, to: str, name: str) -> pl.DataFrame:
             f"scenario {to!r} was not run; output {name} has {', '.join(known)}",
             hint="name a scenario of this study",
         )
-    values = [c for c, dtype in frame.schema.items() if dtype.is_float()]
-    keys = [c for c in frame.columns if c not in {*values, "scenario"}]
-    reference = frame.filter(pl.col("scenario") == to).drop("scenario")
-    others = frame.filter(pl.col("scenario") != to)
-    joined = others.join(reference, on=keys, how="inner", suffix="__to", maintain_order="left")
-    return joined.select(
-        "scenario", *keys, *((pl.col(c) - pl.col(f"{c}__to")).alias(c) for c in values)
-    )
+    keys = [*_PAIRED, *_row_keys(frame, name, on)]
+    values = [c for c, t in frame.schema.items() if t.is_numeric() and c not in {*keys, "seed"}]
+    # Signed and wide: counts are unsigned in many models, and their differences are not.
+    wide = {c: pl.Float64 if frame.schema[c].is_float() else pl.Int64 for c in values}
+    cast = frame.select("scenario", *keys, *values).cast(wide)  # type: ignore[arg-type]
+    reference = cast.filter(pl.col("scenario") == to).drop("scenario")
+    pieces = [
+        cast.filter(pl.col("scenario") == scenario)
+        .drop("scenario")
+        .join(
+            reference,
+            on=keys,
+            how="full",
+            coalesce=True,
+            nulls_equal=True,
+            suffix="__to",
+            maintain_order="left_right",
+        )
+        .select(
+            pl.lit(scenario).alias("scenario"),
+            *keys,
+            *((pl.col(c) - pl.col(f"{c}__to")).alias(c) for c in values),
+        )
+        for scenario in known
+        if scenario != to
+    ]
+    return pl.concat(pieces) if pieces else cast.clear()
+
+
+_PAIRED = ("param_id", "replicate")
+
+
+def _row_keys(frame: pl.DataFrame, name: str, on: Sequence[str] | None) -> list[str]:
+    """Columns that tell apart the rows of one simulation; see ``StudyResult.differences``."""
+    run = ["scenario", *_PAIRED]
+    own = {c: t for c, t in frame.schema.items() if c not in {*run, "seed"}}
+    keys = [c for c, t in own.items() if not t.is_numeric()] if on is None else []
+    keys += [c for c in on or () if c in own]
+    whole = [c for c, t in own.items() if t.is_integer()] if on is None else []
+    while frame.select(*run, *keys).is_duplicated().any():
+        if not whole:
+            raise InvalidInput(
+                f"output {name}: {', '.join(keys) or 'no column'} does not tell its rows apart",
+                hint="name the key columns: differences(to=..., on=[...])",
+            )
+        keys.append(whole.pop(0))
+    return [c for c in own if c in keys]
