@@ -36,4 +36,5 @@ printf 'Setting up: packages of requirements/%s.txt (pinned, with hashes)\n' "$k
 run "$venv/bin/python" -m pip install --quiet --require-hashes --no-deps -r "requirements/$kind.txt"
 printf 'Setting up: modelops itself\n' >&2
 run "$venv/bin/python" -m pip install --quiet --no-deps --no-build-isolation --editable .
+run "$venv/bin/python" -m compileall -q src
 printf 'Setting up: done\n' >&2

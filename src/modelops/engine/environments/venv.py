@@ -135,7 +135,7 @@ class _Uv:
 
     def run(self, *arguments: str, cwd: Path | None = None) -> None:
         done = subprocess.run(
-            [self._program, "--no-progress", *arguments],
+            [self._program, "--no-progress", *_trust(), *arguments],
             cwd=cwd,
             env=self._environ,
             stdin=subprocess.DEVNULL,
@@ -145,6 +145,15 @@ class _Uv:
         )
         if done.returncode != 0:
             raise _build_error(arguments, done.stderr)
+
+
+def _trust() -> list[str]:
+    """Trust what this machine trusts: uv's own list knows no certificate of a company's proxy."""
+    import ssl
+
+    paths = ssl.get_default_verify_paths()
+    places = (paths.openssl_cafile, paths.openssl_capath, paths.cafile, paths.capath)
+    return ["--system-certs"] if any(place and Path(place).exists() for place in places) else []
 
 
 def _build_error(arguments: Sequence[str], stderr: str) -> InvalidInput | Unavailable:

@@ -72,7 +72,7 @@ def calibration_lines(found: CalibrationSummary, screen: Screen) -> Iterator[str
         [
             ("Verdict", found.verdict),
             ("Objective", f"{figure(found.objective, 8)}{spread} (confirmed)"),
-            ("Search", f"{figure(found.search_value, 8)} (optimistic by {optimism(found)})"),
+            ("Search", f"{figure(found.search_value, 8)} (optimism {optimism(found)})"),
             ("Stopped", found.stop_reason),
         ]
     )
