@@ -86,8 +86,11 @@ def _rows_with(record: CalibrationRecord, reasons: Iterable[str]) -> list[dict[s
 
 
 def _estimator_ess(record: CalibrationRecord) -> Iterator[Finding]:
-    best = _stochastic_best(record)
-    if best is None or record.settings["replicates"] != "logmeanexp" or math.isnan(best.ess):
+    # Also of an infinite objective: it rests on no replicate at all.
+    if not record.candidates or record.settings["deterministic"]:
+        return
+    best = record.best
+    if record.settings["replicates"] != "logmeanexp" or math.isnan(best.ess):
         return
     if best.ess < 30:
         fail = best.ess < 10

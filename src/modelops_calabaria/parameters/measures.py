@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 import numpy as np
@@ -173,7 +174,7 @@ def log_prior_density(spec: SpecLike, value: Scalar) -> float:
     if spec.prior.name == "log-uniform":
         return _log_uniform_density(spec, value, lower, upper)
     distribution = _distribution(spec.prior)
-    total = _mass(distribution, lower, upper)
+    total = _total_mass(spec.prior, lower, upper)
     _refuse_no_mass(spec, total)
     if spec.kind == "float":
         return float(distribution.logpdf(value)) - math.log(total)
@@ -194,6 +195,12 @@ def _mass(distribution: Any, lower: float, upper: float) -> float:
     return float(distribution.sf(lower) - distribution.sf(upper))
 
 
+@lru_cache(maxsize=256)  # the same for every value of a study
+def _total_mass(prior: Prior, lower: float, upper: float) -> float:
+    return _mass(_distribution(prior), lower, upper)
+
+
+@lru_cache(maxsize=256)
 def _distribution(prior: Prior) -> Any:
     from scipy import stats
 
