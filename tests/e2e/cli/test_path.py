@@ -175,6 +175,7 @@ def test_a_study_from_file_to_tables(eggs: Consoles) -> None:
 
     again = eggs.run("mops run study.json --json").events[-1]
     assert (again["job"]["reused"], again["job"]["state"]) == (12, "succeeded")
+    assert (last["job"]["simulated"], again["job"]["simulated"]) == (12, 0)
 
     shown = answer(eggs, "mops results show --best 2")
     best = shown["best"]
@@ -208,8 +209,11 @@ def test_a_calibration_and_its_report(eggs: Consoles) -> None:
     ran = eggs.run("mops run fit.json --report fit.html")
     assert ran.code == 0, ran
     assert "Verdict" in ran.out
-    assert (eggs.folder / "fit.html").read_text().startswith("<!")
-    found = answer(eggs, "mops results show @fit")["calibration"]
+    written = (eggs.folder / "fit.html").read_text()
+    assert written.startswith("<!")
+    shown = answer(eggs, "mops results show @fit")
+    assert written == (Path(str(shown["path"])) / "result" / "report.html").read_text()
+    found = shown["calibration"]
     assert isinstance(found, dict)
     assert 0.25 < found["parameters"]["risk"] < 0.35
     assert found["all_parameters"]["boxes"] == 3

@@ -216,6 +216,13 @@ def write_report(call: Call, folder: JobFolder, report: Path, kind: str) -> str 
     if not (folder.result / "result.json").is_file():
         call.console.warn(f"no report was written: {folder.job_id} has no result")
         return None
+    target = call.start / report
+    drawn = folder.result / f"report.{kind}"
+    if drawn.is_file():  # the driver has drawn it when it saved the result
+        from modelops_contracts.atomic import write_atomically
+
+        write_atomically(target, drawn.read_bytes())
+        return str(target)
     from modelops_calabaria.diagnostics.report import write_report as write
 
-    return str(write(folder.result, call.start / report, format=kind))
+    return str(write(folder.result, target, format=kind))

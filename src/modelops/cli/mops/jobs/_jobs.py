@@ -38,7 +38,12 @@ class Backend(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Job:
-    """A job as it is now. Counts are of simulations (study) or trials (calibration)."""
+    """A job as it is now.
+
+    `done`, `total` and `failed` count simulations of a study, trials of a calibration. `reused` and
+    `simulated` count simulations of either: those another job had stored, and those this one ran
+    since it was last started.
+    """
 
     job: str
     name: str
@@ -54,6 +59,7 @@ class Job:
     total: int
     failed: int
     reused: int
+    simulated: int
     rate: float | None
     eta: float | None
     best: float | None
@@ -83,6 +89,7 @@ def as_job(record: JobRecord) -> Job:
         total=progress.total,
         failed=progress.failed,
         reused=progress.reused,
+        simulated=progress.simulated,
         rate=progress.rate,
         eta=progress.eta,
         best=progress.best,
