@@ -29,7 +29,16 @@ def install_until_killed(world: World, at: int, then: str) -> int:
     (world.root / "count").unlink(missing_ok=True)
     env = world.env | {"KILL_AT": str(at), "KILL_THEN": then}
     starter = 'echo $$ >"$WORLD/victim"; exec "$@"'
-    command = ["/bin/sh", "-c", starter, "sh", *world.shell, str(SCRIPT), "--from", str(world.wheel)]
+    command = [
+        "/bin/sh",
+        "-c",
+        starter,
+        "sh",
+        *world.shell,
+        str(SCRIPT),
+        "--from",
+        str(world.wheel),
+    ]
     return run(command, env=env, cwd=world.root).code
 
 
@@ -57,7 +66,9 @@ def test_killed_at_every_command_then_run_again(one_world: World, before: str, t
         if code == 0:
             break
         assert code == -signal.SIGKILL
-        answer = run(["/bin/sh", "-c", f"'{world.bin}/mops' --version"], env=world.env, cwd=world.root)
+        answer = run(
+            ["/bin/sh", "-c", f"'{world.bin}/mops' --version"], env=world.env, cwd=world.root
+        )
         in_window = (world.state / "switch").exists()
         assert before == "nothing" or answer.code == 0 or in_window, f"killed at call {at}"
         world.install_wheel().expect(0)
@@ -66,10 +77,15 @@ def test_killed_at_every_command_then_run_again(one_world: World, before: str, t
     assert at > 20
 
 
-def test_a_run_that_was_killed_in_the_switch_restores_before_anything_can_fail(world: World) -> None:
+def test_a_run_that_was_killed_in_the_switch_restores_before_anything_can_fail(
+    world: World,
+) -> None:
     with_old_suite(world)
     before = snapshot(world.tools) | snapshot(world.bin)
-    world.inject("uv-tool-install", 'rm -rf "$UV_TOOL_DIR/modelops"; kill -9 "$(cat "$WORLD/victim")"; exit 1\n')
+    world.inject(
+        "uv-tool-install",
+        'rm -rf "$UV_TOOL_DIR/modelops"; kill -9 "$(cat "$WORLD/victim")"; exit 1\n',
+    )
     assert install_until_killed(world, 10_000, "stop") == -signal.SIGKILL
     assert not (world.tools / "modelops").exists()
     world.stop_injecting()
@@ -79,14 +95,23 @@ def test_a_run_that_was_killed_in_the_switch_restores_before_anything_can_fail(w
     assert snapshot(world.tools) | snapshot(world.bin) == before
 
 
-@pytest.mark.parametrize(("sent", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143), (signal.SIGHUP, 129)])
+@pytest.mark.parametrize(
+    ("sent", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143), (signal.SIGHUP, 129)]
+)
 def test_a_signal_is_answered_at_once(world: World, sent: signal.Signals, code: int) -> None:
     with_old_suite(world)
     before = snapshot(world.tools) | snapshot(world.bin)
-    world.inject("uv-tool-install", 'rm -rf "$UV_TOOL_DIR/modelops"; : >"$WORLD/reached"; exec sleep 100\n')
+    world.inject(
+        "uv-tool-install", 'rm -rf "$UV_TOOL_DIR/modelops"; : >"$WORLD/reached"; exec sleep 100\n'
+    )
     with subprocess.Popen(
         [*world.shell, str(SCRIPT), "--from", str(world.wheel)],
-        env=world.env, cwd=world.root, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+        env=world.env,
+        cwd=world.root,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
     ) as process:
         wait_for(world.root / "reached")
         process.send_signal(sent)
@@ -107,7 +132,12 @@ def wait_for(file: Path, seconds: float = 30) -> None:
 def start(world: World, script: Path = SCRIPT) -> subprocess.Popen[str]:
     return subprocess.Popen(
         [*world.shell, str(script), "--from", str(world.wheel)],
-        env=world.env, cwd=world.root, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+        env=world.env,
+        cwd=world.root,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
     )
 
 
@@ -122,7 +152,10 @@ def test_several_at_once(one_world: World, stale: bool) -> None:
     world = one_world
     if stale:
         world.write(world.state / "install.lock" / "pid", "999999 1\n")
-    world.inject("uv-pip-install", '[ ! -e "$WORLD/inside" ] || echo overlap >>"$WORLD/overlap"; : >"$WORLD/inside"; sleep 0.2; rm -f "$WORLD/inside"\n')
+    world.inject(
+        "uv-pip-install",
+        '[ ! -e "$WORLD/inside" ] || echo overlap >>"$WORLD/overlap"; : >"$WORLD/inside"; sleep 0.2; rm -f "$WORLD/inside"\n',
+    )
     running = [start(world) for _ in range(4)]
     for process in running:
         finish(process).expect(0)

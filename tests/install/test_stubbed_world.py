@@ -29,7 +29,10 @@ def test_fresh_install_from_a_wheel(world: World) -> None:
     assert len(stage) == len(switch) == 1
     assert "--force --offline --python >=3.11,<3.14" in switch[0]
     assert world.calls.index(stage[0]) < world.calls.index(switch[0])
-    assert not any(" modelops" in f" {call} ".replace(str(world.root), "").split("modelops @")[0] for call in stage)
+    assert not any(
+        " modelops" in f" {call} ".replace(str(world.root), "").split("modelops @")[0]
+        for call in stage
+    )
     assert "mops init demo" in done.err
     assert [f"[{n}/9]" in done.err for n in range(1, 10)] == [True] * 9
 
@@ -55,7 +58,9 @@ def test_again_reinstalls(world: World) -> None:
         (None, True),
     ],
 )
-def test_azure_is_a_warning_unless_required(one_world: World, answer: str | None, warned: bool) -> None:
+def test_azure_is_a_warning_unless_required(
+    one_world: World, answer: str | None, warned: bool
+) -> None:
     world = one_world
     script = world.patched(AZ_SECONDS="1")
     if answer is None:
@@ -91,7 +96,12 @@ def test_on_a_terminal(world: World) -> None:
     environment = world.env | {"MODELOPS_FROM": str(world.wheel), "TERM": "xterm"}
     world.remove_stub("az")
     with subprocess.Popen(
-        [*world.shell, str(SCRIPT)], env=environment, cwd=world.root, stdin=theirs, stdout=theirs, stderr=theirs
+        [*world.shell, str(SCRIPT)],
+        env=environment,
+        cwd=world.root,
+        stdin=theirs,
+        stdout=theirs,
+        stderr=theirs,
     ) as process:
         os.close(theirs)
         shown = b""
@@ -215,7 +225,11 @@ def test_foreign_command_survives(world: World, kind: str) -> None:
     world.install_wheel(MODELOPS_BIN_DIR=str(world.home / "bin")).expect(0)
     assert (world.home / "bin" / "cb").exists()
     kept = {name: value for name, value in before.items() if name.startswith(".local/bin/")}
-    assert kept == {name: value for name, value in snapshot(world.home).items() if name.startswith(".local/bin/")}
+    assert kept == {
+        name: value
+        for name, value in snapshot(world.home).items()
+        if name.startswith(".local/bin/")
+    }
 
 
 @pytest.mark.parametrize("kind", ["script", "folder"])
@@ -255,7 +269,7 @@ def test_dry_run_changes_nothing(world: World) -> None:
     world.install("--uninstall", "--dry-run").expect(0)
 
 
-@pytest.mark.parametrize("name", ["with blank", "it's \"quoted\"", "höme-ñ", "semi;colon&$HOME`x`"])
+@pytest.mark.parametrize("name", ["with blank", 'it\'s "quoted"', "höme-ñ", "semi;colon&$HOME`x`"])
 def test_odd_homes(tmp_path: Path, shell: list[str], name: str) -> None:
     world = World(tmp_path, shell, home_name=name)
     world.old_tool("modelops-calabaria", "cb")
@@ -263,7 +277,11 @@ def test_odd_homes(tmp_path: Path, shell: list[str], name: str) -> None:
     world.check_installed()
     assert not (world.tools / "modelops-calabaria").exists()
     found = run(
-        [*world.shell, "-c", '. "$HOME/.profile"; set -u; . "$HOME/.profile"; printf "%s\n" "$PATH"; command -v mops'],
+        [
+            *world.shell,
+            "-c",
+            '. "$HOME/.profile"; set -u; . "$HOME/.profile"; printf "%s\n" "$PATH"; command -v mops',
+        ],
         env=world.env,
         cwd=world.root,
     ).expect(0)
@@ -338,7 +356,10 @@ def test_a_tool_that_resists_is_a_warning(one_world: World) -> None:
     one_world.old_tool("modelops-calabaria", "cb")
     one_world.inject("uv-tool-uninstall", "exit 1\n")
     done = one_world.install_wheel().expect(0)
-    assert "warning: uv tool modelops-calabaria resists: uv tool uninstall modelops-calabaria" in done.err
+    assert (
+        "warning: uv tool modelops-calabaria resists: uv tool uninstall modelops-calabaria"
+        in done.err
+    )
     one_world.check_installed()
 
 
@@ -387,10 +408,14 @@ def test_pipx(one_world: World, home: str) -> None:
     world.bin.mkdir(parents=True)
     (world.bin / "modelops-bundle").symlink_to(venv / "bin" / "modelops-bundle")
     world.add_stub("pipx")
-    world.inject("pipx-uninstall-modelops-bundle", f"rm -rf '{venv}' '{world.bin}/modelops-bundle'\n")
+    world.inject(
+        "pipx-uninstall-modelops-bundle", f"rm -rf '{venv}' '{world.bin}/modelops-bundle'\n"
+    )
     env = {"PIPX_HOME": str(world.home / home)} if home == "custom" else {}
     world.install_wheel(**env).expect(0)
-    assert [call for call in world.calls if call.startswith("pipx")] == ["pipx uninstall modelops-bundle"]
+    assert [call for call in world.calls if call.startswith("pipx")] == [
+        "pipx uninstall modelops-bundle"
+    ]
     world.check_installed()
 
 
@@ -400,7 +425,9 @@ def test_git_source_is_pinned(one_world: World) -> None:
     world.install(MODELOPS_BRANCH="fix-x", STUB_PROBED=fix, script=copy_alone(world)).expect(0)
     asked = [call for call in world.calls if "install" in call and "@" in call]
     assert len(asked) == 2
-    assert all(f"modelops @ git+https://github.com/modelops/modelops.git@{fix}" in call for call in asked)
+    assert all(
+        f"modelops @ git+https://github.com/modelops/modelops.git@{fix}" in call for call in asked
+    )
     world.forget_calls()
     world.install(STUB_PROBED=COMMIT, script=copy_alone(world)).expect(0)
     assert any(f"modelops.git@{COMMIT}" in call for call in world.calls)
@@ -426,7 +453,9 @@ def copy_alone(world: World) -> Path:
 
 def test_git_missing_or_refusing(one_world: World) -> None:
     world = one_world
-    world.inject("git", "echo 'fatal: could not read Username for https://github.com' >&2; exit 128\n")
+    world.inject(
+        "git", "echo 'fatal: could not read Username for https://github.com' >&2; exit 128\n"
+    )
     done = world.install("--branch", "main").expect(1)
     assert "could not read Username" in done.err
     world.remove_stub("git")
@@ -442,7 +471,9 @@ def test_checkout_is_built_into_a_fresh_folder(one_world: World) -> None:
     second = list((world.state / "dist").iterdir())
     assert len(first) == len(second) == 1
     assert first != second
-    assert any(f"build --wheel --out-dir {second[0]} {SCRIPT.parent}" in call for call in world.calls)
+    assert any(
+        f"build --wheel --out-dir {second[0]} {SCRIPT.parent}" in call for call in world.calls
+    )
 
 
 @pytest.mark.parametrize(
@@ -472,7 +503,9 @@ def test_checkout_is_built_into_a_fresh_folder(one_world: World) -> None:
         ([], {"MODELOPS_PYTHON": "2.7"}),
     ],
 )
-def test_wrong_usage_changes_nothing(one_world: World, options: list[str], variables: dict[str, str]) -> None:
+def test_wrong_usage_changes_nothing(
+    one_world: World, options: list[str], variables: dict[str, str]
+) -> None:
     before = snapshot(one_world.home)
     done = one_world.install(*options, **variables).expect(2)
     assert done.err.startswith("error: ")
@@ -524,7 +557,10 @@ def without_uv(world: World) -> None:
 def test_private_uv_by_the_official_installer(world: World, tool: str) -> None:
     without_uv(world)
     world.write(world.root / "installer", INSTALLER)
-    world.inject(tool, 'for word; do case $word in */uv.sh) cp "$WORLD/installer" "$word" ;; esac; done; exit 0\n')
+    world.inject(
+        tool,
+        'for word; do case $word in */uv.sh) cp "$WORLD/installer" "$word" ;; esac; done; exit 0\n',
+    )
     (world.stubs / "sh").symlink_to("/bin/sh")
     world.install_wheel().expect(0)
     assert (world.state / "uv" / "uv").exists()
@@ -540,7 +576,10 @@ def test_private_uv_by_the_official_installer(world: World, tool: str) -> None:
 def test_private_uv_by_pip(one_world: World) -> None:
     world = one_world
     without_uv(world)
-    world.inject("python3", 'case "$*" in "-m venv "*) mkdir -p "$3/bin"; cp "$WORLD/stubs/python3" "$3/bin/python"; exit 0 ;; esac\n')
+    world.inject(
+        "python3",
+        'case "$*" in "-m venv "*) mkdir -p "$3/bin"; cp "$WORLD/stubs/python3" "$3/bin/python"; exit 0 ;; esac\n',
+    )
     world.inject("python", 'cp "$WORLD/spare-uv" "${0%/*}/uv"; exit 0\n')
     world.install_wheel().expect(0)
     world.check_installed()
@@ -563,7 +602,10 @@ def test_a_truncated_uv_installer_is_not_run(one_world: World) -> None:
     world = one_world
     without_uv(world)
     world.write(world.root / "installer", "#!/bin/sh\ntouch $WORLD/ran\nmain() {\n")
-    world.inject("curl", 'for word; do case $word in */uv.sh) cp "$WORLD/installer" "$word" ;; esac; done; exit 0\n')
+    world.inject(
+        "curl",
+        'for word; do case $word in */uv.sh) cp "$WORLD/installer" "$word" ;; esac; done; exit 0\n',
+    )
     done = world.install_wheel().expect(1)
     assert "not complete" in done.err
     assert not (world.root / "ran").exists()
@@ -591,7 +633,9 @@ def test_shadowed_command_is_exit_3(world: World) -> None:
 
 
 def test_path_files(world: World) -> None:
-    world.write(world.home / ".bashrc", 'echo "$HOME/.local/bin is mentioned"\r\nlast line without newline')
+    world.write(
+        world.home / ".bashrc", 'echo "$HOME/.local/bin is mentioned"\r\nlast line without newline'
+    )
     world.write(world.root / "dotfiles" / "zshrc", "# mine\n")
     (world.home / ".zshrc").symlink_to("../dotfiles/zshrc")
     (world.home / ".config" / "fish").mkdir(parents=True)
@@ -629,7 +673,11 @@ def test_github_path(one_world: World) -> None:
 
 
 def test_doctor_fault_is_shown(one_world: World) -> None:
-    text = (one_world.root / "command").read_text().replace("echo '{\"healthy\": true}'", "echo consoles missing; exit 1")
+    text = (
+        (one_world.root / "command")
+        .read_text()
+        .replace("echo '{\"healthy\": true}'", "echo consoles missing; exit 1")
+    )
     one_world.write(one_world.root / "command", text)
     done = one_world.install_wheel().expect(1)
     assert "consoles missing" in done.err
@@ -654,7 +702,11 @@ def test_uninstall_leaves_what_the_user_made(world: World) -> None:
     purged = world.install("--uninstall", "--purge=.modelops").expect(0)
     assert sorted(path.name for path in world.state.iterdir()) == ["jobs", "secrets"]
     assert f"rm -r {world.state / 'jobs'} {world.state / 'secrets'}" in purged.err
-    after = {name: value for name, value in snapshot(world.home).items() if not name.startswith((".modelops", ".local"))}
+    after = {
+        name: value
+        for name, value in snapshot(world.home).items()
+        if not name.startswith((".modelops", ".local"))
+    }
     assert after == before
 
 
@@ -664,7 +716,12 @@ def test_purge_asks_for_the_name_on_a_terminal(one_world: World, answer: str, co
     world.write(world.state / "config.yaml", "a: 1\n")
     ours, theirs = pty.openpty()
     with subprocess.Popen(
-        [*world.shell, str(SCRIPT), "--uninstall", "--purge"], env=world.env, cwd=world.root, stdin=theirs, stdout=theirs, stderr=theirs
+        [*world.shell, str(SCRIPT), "--uninstall", "--purge"],
+        env=world.env,
+        cwd=world.root,
+        stdin=theirs,
+        stdout=theirs,
+        stderr=theirs,
     ) as process:
         os.close(theirs)
         os.write(ours, f"{answer}\n".encode())

@@ -11,14 +11,27 @@ import pytest
 
 from support.install import ROOT, SCRIPT, World, run, skip_or_fail, snapshot
 
-STEPS = (
-    "check_az_version install_uv install_modelops cleanup_old_installations configure_path verify_installation main "
-    "inspect_installations resolve_source stage restore_previous write_receipt uninstall"
-).split()
+STEPS = [
+    "check_az_version",
+    "install_uv",
+    "install_modelops",
+    "cleanup_old_installations",
+    "configure_path",
+    "verify_installation",
+    "main",
+    "inspect_installations",
+    "resolve_source",
+    "stage",
+    "restore_previous",
+    "write_receipt",
+    "uninstall",
+]
 
 
 @pytest.mark.parametrize(
-    "linter", [("shellcheck", "-s", "sh"), ("shfmt", "-i", "4", "-ci", "-ln", "posix", "-d")], ids=lambda words: words[0]
+    "linter",
+    [("shellcheck", "-s", "sh"), ("shfmt", "-i", "4", "-ci", "-ln", "posix", "-d")],
+    ids=lambda words: words[0],
 )
 def test_linters_are_silent(linter: tuple[str, ...]) -> None:
     if shutil.which(linter[0]) is None:
@@ -33,14 +46,22 @@ def test_every_shell_can_parse_it(shell: list[str]) -> None:
 
 def test_a_part_of_the_file_does_nothing(world: World) -> None:
     whole = SCRIPT.read_bytes()
-    offsets = [*range(0, len(whole) - 64, 64 if world.shell[0].endswith("dash") else 1024), *range(len(whole) - 64, len(whole) - 1)]
+    offsets = [
+        *range(0, len(whole) - 64, 64 if world.shell[0].endswith("dash") else 1024),
+        *range(len(whole) - 64, len(whole) - 1),
+    ]
     folder = world.root / "parts"
     folder.mkdir()
     for offset in offsets:
         (folder / f"{offset}.sh").write_bytes(whole[:offset])
     before = snapshot(world.home)
     loop = 'for part in "$PARTS"/*.sh; do "$@" "$part" </dev/null >/dev/null 2>&1 || :; done'
-    run(["/bin/sh", "-c", loop, "sh", *world.shell], env=world.env | {"PARTS": str(folder)}, cwd=world.root, timeout=280)
+    run(
+        ["/bin/sh", "-c", loop, "sh", *world.shell],
+        env=world.env | {"PARTS": str(folder)},
+        cwd=world.root,
+        timeout=280,
+    )
     assert world.calls == []
     assert snapshot(world.home) == before
 
@@ -64,15 +85,30 @@ def test_functions_of_the_steps_exist() -> None:
 
 def test_nothing_beyond_posix_sh() -> None:
     text = SCRIPT.read_text()
-    for pattern in (r"^\s*local ", r"\[\[", r"echo -e", "pipefail", r"<\(", r"^\s*function ", r"\| *(ba|z)?sh\b"):
+    for pattern in (
+        r"^\s*local ",
+        r"\[\[",
+        r"echo -e",
+        "pipefail",
+        r"<\(",
+        r"^\s*function ",
+        r"\| *(ba|z)?sh\b",
+    ):
         assert re.search(pattern, text, re.MULTILINE) is None, pattern
 
 
 def test_the_bare_name_is_never_installed() -> None:
     """`modelops` on the public index is somebody else's."""
     pages = [SCRIPT, ROOT / "README.md", *(ROOT / "docs").rglob("*.md")]
-    bare = re.compile(r"(?:pip|pipx|uv tool|uv add|uvx?)\s+(?:install|upgrade|add|run)\s+(?:-\S+\s+)*modelops(?![\w./@-]| @)")
-    found = [f"{page.name}: {line}" for page in pages for line in page.read_text().splitlines() if bare.search(line)]
+    bare = re.compile(
+        r"(?:pip|pipx|uv tool|uv add|uvx?)\s+(?:install|upgrade|add|run)\s+(?:-\S+\s+)*modelops(?![\w./@-]| @)"
+    )
+    found = [
+        f"{page.name}: {line}"
+        for page in pages
+        for line in page.read_text().splitlines()
+        if bare.search(line)
+    ]
     assert found == []
 
 

@@ -17,6 +17,8 @@ SCRIPT = ROOT / "install.sh"
 COMMANDS = ("mops", "cb", "modelops-bundle")
 COMMIT = "1f" * 20
 SERVICES_REQUIRED = os.environ.get("MODELOPS_REQUIRE_SERVICES") == "1"
+# Read when this module is imported: the tests' own environment holds neither.
+TESTBED = Path(os.environ.get("MODELOPS_TESTBED", ROOT.parent / "shared" / "testbed"))
 
 #: Every shell that must run the script, by the command that starts it.
 SHELLS: Mapping[str, tuple[str, ...]] = {
@@ -27,10 +29,44 @@ SHELLS: Mapping[str, tuple[str, ...]] = {
     "mksh": ("mksh",),
     "zsh": ("zsh", "--emulate", "sh"),
 }
-POSIX_TOOLS = (
-    "awk basename cat printf chmod cmp cp cut date df dirname du env expr find grep head id ln ls mkdir mktemp mv ps "
-    "readlink rm rmdir sed sha256sum sleep sort tail touch tr uname wc"
-).split()
+POSIX_TOOLS = [
+    "awk",
+    "basename",
+    "cat",
+    "printf",
+    "chmod",
+    "cmp",
+    "cp",
+    "cut",
+    "date",
+    "df",
+    "dirname",
+    "du",
+    "env",
+    "expr",
+    "find",
+    "grep",
+    "head",
+    "id",
+    "ln",
+    "ls",
+    "mkdir",
+    "mktemp",
+    "mv",
+    "ps",
+    "readlink",
+    "rm",
+    "rmdir",
+    "sed",
+    "sha256sum",
+    "sleep",
+    "sort",
+    "tail",
+    "touch",
+    "tr",
+    "uname",
+    "wc",
+]
 
 
 def skip_or_fail(reason: str) -> None:
@@ -38,6 +74,13 @@ def skip_or_fail(reason: str) -> None:
     if SERVICES_REQUIRED:
         pytest.fail(f"{reason} (MODELOPS_REQUIRE_SERVICES=1)")
     pytest.skip(reason)
+
+
+def find_testbed() -> Path:
+    """The folder of the real servers and throw-away systems, or a skip with the reason."""
+    if not (TESTBED / "testbed").exists():
+        skip_or_fail(f"there is no testbed in {TESTBED}")
+    return TESTBED
 
 
 def find_shell(name: str) -> list[str]:
@@ -179,7 +222,9 @@ class World:
         for name in ("uv", "az", "git"):
             self.add_stub(name)
         self.write(self.root / "command", COMMAND)
-        self.write(self.root / "refs", f"{COMMIT}\trefs/heads/main\n{'2e' * 20}\trefs/heads/fix-x\n")
+        self.write(
+            self.root / "refs", f"{COMMIT}\trefs/heads/main\n{'2e' * 20}\trefs/heads/fix-x\n"
+        )
         self.wheels = self.root / "wheels"
         self.wheel = self.wheels / "modelops-0.3.0-py3-none-any.whl"
         self.write(self.wheel, "")
@@ -273,7 +318,10 @@ class World:
     def check_installed(self) -> None:
         for name in COMMANDS:
             assert (self.bin / name).resolve() == (self.tools / "modelops" / "bin" / name).resolve()
-            assert run([self.bin / name, "--version"], env=self.env, cwd=self.root).out == f"{name} 0.3.0\n"
+            assert (
+                run([self.bin / name, "--version"], env=self.env, cwd=self.root).out
+                == f"{name} 0.3.0\n"
+            )
         assert not (self.tools.parent / "modelops-previous").exists()
         assert not (self.state / "switch").exists()
         assert not (self.state / "install.lock").exists()
@@ -290,7 +338,11 @@ def snapshot(folder: Path, *, times: bool = False) -> dict[str, tuple[object, ..
             content = str(path.readlink())
         elif path.is_file():
             content = path.read_bytes()
-        found[str(path.relative_to(folder))] = (status.st_mode, content, *([status.st_mtime_ns] if times else []))
+        found[str(path.relative_to(folder))] = (
+            status.st_mode,
+            content,
+            *([status.st_mtime_ns] if times else []),
+        )
     return found
 
 
