@@ -158,8 +158,9 @@ def test_every_name_of_both_packages_is_in_the_table_or_in_its_own_list() -> Non
 NAMES_ONLY = {
     "modelops_calabaria": "MetricAlignmentError SamplingWarning Transform __version__ build_study "
     "describe_model describe_target evaluate_joint load_target",
-    "modelops_contracts": "AccessDenied ArtifactStore BUNDLE_STORAGE_DIR CONTRACTS_VERSION Conflict "
-    "DEFAULT_ENVIRONMENT Detail ENVIRONMENTS_DIR Executor IntegrityError Interrupted InvalidInput "
+    "modelops_contracts": "AccessDenied ArtifactStore BUNDLE_STORAGE_DIR CONTRACTS_VERSION "
+    "Conflict DEFAULT_ENVIRONMENT Detail ENVIRONMENTS_DIR Executor IntegrityError Interrupted "
+    "InvalidInput "
     "InvalidType InvalidValue JobBackend JobState JobStatus MAX_DIAG_BYTES MissingFile MissingKey "
     "ModelDescription NotFound NullReporter REGISTRY_FILE REGISTRY_PATH Reporter "
     "ResumableAlgorithm SecretStore SimulationFailed TargetDescription Unavailable "
