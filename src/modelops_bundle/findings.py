@@ -64,6 +64,13 @@ class Finding(str):
         """True when the registry names what is not there; such a bundle is not pushed."""
         return self.code in STRUCTURAL
 
+    def with_hint(self, hint: str, *, fix: Fix) -> Finding:
+        """Return the same finding with another way to cure it."""
+        return Finding(
+            str(self), code=self.code, severity=self.severity, kind=self.kind, id=self.id,
+            path=self.path, line=self.line, hint=hint, fix=fix,
+        )  # fmt: skip
+
     def to_json(self) -> Mapping[str, object]:
         """Return plain data for programs."""
         return {

@@ -11,11 +11,10 @@ from modelops_bundle.changes import Change, Decision
 from modelops_bundle.checking import CheckedEntry
 from modelops_bundle.codebase import Codebase, Evidence, open_codebase
 from modelops_bundle.diff import FileChanges, compare_files
-from modelops_bundle.findings import Finding
 from modelops_bundle.preflight import Preflight, run_preflight
 from modelops_bundle.project import Project
 from modelops_bundle.project_state import EntryStatus, ProjectStatus, SetStatus
-from modelops_bundle.refreshing import RefreshOptions, plan_refresh
+from modelops_bundle.refreshing import RefreshOptions, name_commands, plan_refresh
 from modelops_bundle.registry import load_registry
 from modelops_bundle.renames import Candidate, Match
 from modelops_bundle.staleness import Reason, find_reasons, find_state
@@ -37,7 +36,8 @@ def inspect_project(project: Project, *, tag: str, baseline: Baseline | None) ->
     registry = load_registry(project.root, cache=codebase.cache)
     preflight = run_preflight(project, codebase, registry)
     plan = plan_refresh(codebase, registry, RefreshOptions())
-    successors = _successors(codebase, preflight, plan.changes, plan.decisions)
+    likely = (*plan.decisions, *plan.guesses)
+    successors = _successors(codebase, preflight, plan.changes, likely)
     entries = [
         _entry_status(item, successors, registry, codebase) for item in preflight.checked.entries
     ]
@@ -52,7 +52,7 @@ def inspect_project(project: Project, *, tag: str, baseline: Baseline | None) ->
         new=tuple(change for change in plan.changes if change.action == "new"),
         files=_file_changes(codebase, preflight, baseline),
         tracked=len(preflight.tracked),
-        findings=_with_commands(preflight.findings, plan.decisions),
+        findings=name_commands(preflight.findings, likely),
         decisions=plan.decisions,
         sync="unknown",
     )
@@ -141,18 +141,3 @@ def _successors(
             match = Match(lost, candidate, certain=False, similarity=item.similarity)
             found[key] = (match, item.new_symbol)
     return found
-
-
-def _with_commands(
-    findings: tuple[Finding, ...], decisions: tuple[Decision, ...]
-) -> tuple[Finding, ...]:
-    commands = {item.old_id: item.command for item in decisions}
-    return tuple(
-        Finding(
-            str(item), code=item.code, severity=item.severity, kind=item.kind, id=item.id,
-            path=item.path, line=item.line, fix="decide", hint=commands[item.id],
-        )
-        if item.id in commands and item.fix == "refresh"
-        else item
-        for item in findings
-    )  # fmt: skip

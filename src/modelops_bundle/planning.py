@@ -29,6 +29,8 @@ from modelops_contracts.registry import (
     TargetEntry,
 )
 
+ONLY_BYTES = "file digest"  # comments, layout, or other definitions of its files
+
 
 @dataclass(frozen=True, slots=True)
 class RegisterOptions:
@@ -48,7 +50,10 @@ class RegisterOptions:
 
 @dataclass(frozen=True, slots=True)
 class RegistryPlan:
-    """What the registry and the tracked list will be, and the changes that lead there."""
+    """What the registry and the tracked list will be, and the changes that lead there.
+
+    `guesses` are likely renames that need no answer, because nothing hangs on the entry.
+    """
 
     registry: BundleRegistry
     changes: tuple[Change, ...]
@@ -56,6 +61,7 @@ class RegistryPlan:
     untrack: tuple[str, ...] = ()
     findings: tuple[Finding, ...] = ()
     decisions: tuple[Decision, ...] = ()
+    guesses: tuple[Decision, ...] = ()
     sketches: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
 
     def count(self, action: Action) -> int:
@@ -77,6 +83,7 @@ class Planner:
         self.changes: list[Change] = []
         self.findings: list[Finding] = []
         self.decisions: list[Decision] = []
+        self.guesses: list[Decision] = []
         self.track: set[str] = set()
         self.untrack: set[str] = set()
         self.sketches: dict[str, Mapping[str, int]] = {}
@@ -123,6 +130,24 @@ class Planner:
                    symbol=entry.symbol)
         )  # fmt: skip
 
+    def ask_or_remove(
+        self, kind: Kind, entry_id: str, reason: str, likely: Sequence[Match]
+    ) -> None:
+        """Remove a lost entry; what it may have become is asked when something hangs on it."""
+        entry = self.entries(kind)[entry_id]
+        questions = [decision_for(kind, match) for match in likely]
+        if has_something_to_lose(self.registry, entry_id, entry):
+            self.decisions += questions
+            hints: list[str] = []
+        else:
+            self.guesses += questions
+            hints = [
+                f"may have become {item.new_symbol} (similarity {item.similarity:.2f}): "
+                f"mops bundle register-{kind} {item.new_path}"
+                for item in questions
+            ]
+        self.remove(kind, entry_id, "; ".join([reason, *hints]))
+
     def finish(self) -> RegistryPlan:
         """Return the plan; the environment's digest follows what is declared now."""
         self.registry.environment = self.codebase.environment.record
@@ -137,6 +162,7 @@ class Planner:
             untrack=tuple(sorted(self.untrack - self.track)),
             findings=tuple(sort_findings(self.findings)),
             decisions=tuple(self.decisions),
+            guesses=tuple(self.guesses),
             sketches=self.sketches,
         )
 
@@ -236,7 +262,20 @@ class Planner:
             self._drop_source_name(kind, previous)
             self.select(kind, entry.path.as_posix(), [entry.symbol])
         elif previous.path != entry.path:
-            self.select(kind, entry.path.as_posix(), [entry.symbol])
+            self._follow_file(kind, previous.path.as_posix(), entry)
+
+    def _follow_file(self, kind: Kind, old_path: str, entry: Entry) -> None:
+        """Select what moved; all of the new file when the whole old one became it."""
+        path = entry.path.as_posix()
+        was = self.registry.sources.get(old_path, Source())
+        now = self.registry.sources.get(path, Source())
+        before, after = (was.models, now.models) if kind == "model" else (was.targets, now.targets)
+        if self.codebase.is_file(old_path) or before != "all" or isinstance(after, list):
+            self.select(kind, path, [entry.symbol])
+            return
+        self.select(kind, path, [])
+        new = self.registry.sources[path]
+        new.exclude = sorted({*new.exclude, *was.exclude})
 
     def _drop_source_name(self, kind: Kind, entry: Entry) -> None:
         source = self.registry.sources.get(entry.path.as_posix())
@@ -525,16 +564,8 @@ def _drop_lost(
                 )
             )  # fmt: skip
             continue
-        _ask_before_losing(planner, kind, key, entry, matches)
-        planner.remove(kind, key, reason)
-
-
-def _ask_before_losing(
-    planner: Planner, kind: Kind, key: str, entry: Entry, matches: Sequence[Match]
-) -> None:
-    guess = next((m for m in matches if m.lost.id == key and not m.certain), None)
-    if guess is not None and has_something_to_lose(planner.registry, key, entry):
-        planner.decisions.append(decision_for(kind, guess))
+        likely = [match for match in matches if match.lost.id == key and not match.certain]
+        planner.ask_or_remove(kind, key, reason, likely)
 
 
 def decision_for(kind: Kind, match: Match) -> Decision:
@@ -589,6 +620,8 @@ def describe_changes(before: Entry, after: Entry) -> list[str]:
     reasons += [f"{path} (data)" for path in _differing(before.data_digests, after.data_digests)]
     if not reasons and before.digest != after.digest:
         reasons.append("environment")
+    if not reasons and before.to_dict() != after.to_dict():
+        reasons.append(ONLY_BYTES)
     return reasons
 
 

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from modelops_bundle.candidates import candidate_of, follow_moves, lost_entry
-from modelops_bundle.changes import Change
+from modelops_bundle.changes import Change, Decision
 from modelops_bundle.checking import (
     CheckedEntry,
     check_entry,
@@ -16,16 +16,15 @@ from modelops_bundle.checking import (
 )
 from modelops_bundle.codebase import Codebase
 from modelops_bundle.entries import Found, derive_id
+from modelops_bundle.findings import Finding
 from modelops_bundle.planning import (
     Planner,
     RegisterOptions,
     RegistryPlan,
     choose_id,
-    decision_for,
     definitions_of,
-    has_something_to_lose,
 )
-from modelops_bundle.renames import Candidate, Lost, Match, match_renames
+from modelops_bundle.renames import Candidate, Lost, Match, is_only_proposal, match_renames
 from modelops_contracts.errors import InvalidInput, NotFound, nearest
 from modelops_contracts.registry import BundleRegistry, Entry, Kind, ModelEntry, Registration
 
@@ -56,6 +55,7 @@ def plan_refresh(
     for kind in kinds:
         _refresh_kind(planner, kind, wanted)
     _clean_sets(planner)
+    _forget_sources(planner)
     return planner.finish()
 
 
@@ -65,10 +65,11 @@ def _refresh_kind(planner: Planner, kind: Kind, options: RefreshOptions) -> None
         for key, item in planner.entries(kind).items()
     ]
     new = _unregistered(planner, kind, checked)
-    matches = _match_lost(planner, kind, checked, new, options)
+    matches, likely = _match_lost(planner, kind, checked, new, options)
     used = {(m.candidate.path, m.candidate.symbol) for m in matches.values()}
     for item in checked:
-        _refresh_entry(planner, item, matches.get(item.id), new, options)
+        questions = [match for match in likely if match.lost.id == item.id]
+        _refresh_entry(planner, item, matches.get(item.id), questions, new)
     for found in new:
         if (found.path, found.name) not in used:
             _offer_new(planner, kind, found, options)
@@ -82,8 +83,8 @@ def _refresh_entry(
     planner: Planner,
     item: CheckedEntry,
     match: Match | None,
+    likely: Sequence[Match],
     new: Sequence[Found],
-    options: RefreshOptions,
 ) -> None:
     if item.broken:
         planner.findings.extend(item.findings)
@@ -98,7 +99,8 @@ def _refresh_entry(
         planner.put(found, entry_id, registration, old_id=item.id, reasons=(reason,))
         return
     if item.lost:
-        planner.remove(item.kind, item.id, str(item.findings[0]).partition(": ")[2])
+        reason = str(item.findings[0]).partition(": ")[2]
+        planner.ask_or_remove(item.kind, item.id, reason, likely)
         planner.untrack.update(
             {item.entry.path.as_posix()}
             if not planner.codebase.is_file(item.entry.path.as_posix())
@@ -143,7 +145,8 @@ def _match_lost(
     checked: Sequence[CheckedEntry],
     new: Sequence[Found],
     options: RefreshOptions,
-) -> dict[str, Match]:
+) -> tuple[dict[str, Match], list[Match]]:
+    """Return what is followed, by the id that is lost, and what is likely only."""
     lost = [
         lost_entry(planner.codebase, kind, item.id, item.entry) for item in checked if item.lost
     ]
@@ -154,14 +157,15 @@ def _match_lost(
         [item for item in lost if item.id not in chosen],
         [item for item in candidates if id(item) not in taken],
     )
-    for match in matches if options.follow_renames else ():
-        if match.certain or options.accept_renames:
-            chosen[match.lost.id] = match
-        elif has_something_to_lose(
-            planner.registry, match.lost.id, planner.entries(kind)[match.lost.id]
-        ):
-            planner.decisions.append(decision_for(kind, match))
-    return chosen
+    if not options.follow_renames:
+        return chosen, []
+    proposals = [match for match in matches if not match.certain]
+    if options.accept_renames:
+        accepted = [match for match in proposals if is_only_proposal(match, proposals)]
+        proposals = [match for match in proposals if match not in accepted]
+        matches = [match for match in matches if match not in proposals]
+    chosen |= {match.lost.id: match for match in matches if match not in proposals}
+    return chosen, proposals
 
 
 def _explicit_matches(
@@ -207,6 +211,13 @@ def _offer_new(planner: Planner, kind: Kind, found: Found, options: RefreshOptio
     planner.changes.append(Change("new", kind, derive_id(found), found.path, symbol=found.name))
 
 
+def _forget_sources(planner: Planner) -> None:
+    """What was selected of a file that is gone selects nothing any more."""
+    for path in list(planner.registry.sources):
+        if not planner.codebase.is_file(path):
+            del planner.registry.sources[path]
+
+
 def _clean_sets(planner: Planner) -> None:
     for group in planner.registry.target_sets.values():
         group.targets = [
@@ -214,3 +225,40 @@ def _clean_sets(planner: Planner) -> None:
             if (current := follow_moves(planner.registry, "target", member)) is not None
         ]  # fmt: skip
         group.weights = {k: v for k, v in group.weights.items() if k in group.targets}
+
+
+def find_new(codebase: Codebase, registry: BundleRegistry) -> list[Finding]:
+    """Return a warning for each definition that is selected and not registered."""
+    planner = Planner(codebase, registry)
+    kinds: tuple[Kind, ...] = ("model", "target")
+    for kind in kinds:
+        for found in _unregistered(planner, kind, ()):
+            if (found.path, found.name) not in _places(planner, kind):
+                _offer_new(planner, kind, found, RefreshOptions())
+    return [
+        Finding(
+            f"{item.kind} {item.id} of {item.path} is not registered", code="new",
+            severity="warning", kind=item.kind, id=item.id, path=item.path, fix="refresh",
+            hint="mops bundle refresh --add-new",
+        )
+        for item in planner.changes
+    ]  # fmt: skip
+
+
+def _places(planner: Planner, kind: Kind) -> set[tuple[str, str]]:
+    return {(item.path.as_posix(), item.symbol) for item in planner.entries(kind).values()}
+
+
+def name_commands(
+    findings: Sequence[Finding], decisions: Sequence[Decision]
+) -> tuple[Finding, ...]:
+    """Return the findings; those that a decision settles name the command that takes it."""
+    commands: dict[tuple[str, str], str] = {}
+    for item in decisions:
+        commands.setdefault((item.kind, item.old_id), item.command)
+    return tuple(
+        item.with_hint(commands[item.kind, item.id], fix="decide")
+        if (item.kind, item.id) in commands and item.fix == "refresh"
+        else item
+        for item in findings
+    )

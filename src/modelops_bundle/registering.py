@@ -6,7 +6,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from modelops_bundle.codebase import open_codebase
+from modelops_bundle.codebase import Codebase, open_codebase
+from modelops_bundle.findings import Finding, sort_findings
 from modelops_bundle.planning import Planner, RegisterOptions
 from modelops_bundle.project import Project
 from modelops_bundle.refreshing import RefreshOptions, plan_refresh
@@ -17,6 +18,7 @@ from modelops_bundle.registry import (
     load_registry,
     plan_registration,
     save_registry,
+    validate_with,
 )
 from modelops_bundle.tracking import read_tracked, relative_path
 from modelops_contracts.errors import Conflict, NotFound, nearest
@@ -59,7 +61,9 @@ def refresh(
     with project.lock("mops bundle refresh"):
         codebase = open_codebase(project)
         plan = plan_refresh(codebase, load_registry(project.root), options)
-        plan = replace(plan, untrack=_vanished(project, plan))
+        plan = replace(
+            plan, untrack=_vanished(project, plan), findings=_what_remains(codebase, plan)
+        )
         if dry_run:
             return preview_plan(project, plan)
         return apply_plan(project, plan, codebase)
@@ -143,6 +147,17 @@ def _existing(project: Project, path: str, cwd: Path | None) -> str:
     if not (project.root / name).exists():
         raise NotFound(f"{path} not found", code="file_missing", hint="name an existing file")
     return name
+
+
+def _what_remains(codebase: Codebase, plan: RegistryPlan) -> tuple[Finding, ...]:
+    """Add what still keeps the bundle from being pushed when the plan is applied."""
+    left = validate_with(codebase, plan.registry)
+    lost = {(item.kind, item.old_id) for item in plan.decisions}
+    return tuple(
+        sort_findings(
+            [*plan.findings, *(item for item in left if (item.kind, item.id) not in lost)]
+        )
+    )
 
 
 def _vanished(project: Project, plan: RegistryPlan) -> tuple[str, ...]:

@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from functools import partial
 
 from modelops_bundle.fingerprint import similarity
 
@@ -68,10 +67,13 @@ _Rule = Callable[[Lost, Candidate], bool]
 
 
 def match_renames(lost: Sequence[Lost], candidates: Sequence[Candidate]) -> list[Match]:
-    """Pair lost entries with candidates, surest rules first."""
+    """Pair lost entries with candidates, surest rules first.
+
+    What a sure rule finds several times is proposed, each pair, and never applied unasked.
+    """
     left, free = list(lost), list(candidates)
     found: list[Match] = []
-    for rule in (_same_explicit_name, _renamed_in_place, _moved_unchanged, _moved_and_renamed):
+    for rule in _STAGES[:4]:
         for old, new in _unique_pairs(left, free, rule):
             found.append(Match(old, new, certain=True))
             left.remove(old)
@@ -80,8 +82,24 @@ def match_renames(lost: Sequence[Lost], candidates: Sequence[Candidate]) -> list
         found.append(Match(old, new, certain=old.file_gone, similarity=_alike(old, new)))
         left.remove(old)
         free.remove(new)
-    found += _probable(left, free)
-    return sorted(found, key=lambda match: match.lost.id)
+    likely = _probable(left, free)
+    asked = {id(match.lost) for match in likely}
+    likely += [
+        Match(old, new, certain=False, similarity=max(_alike(old, new), _as_body(old, new)))
+        for old in left
+        for new in free
+        if id(old) not in asked and any(rule(old, new) for rule in _STAGES)
+    ]
+    return sorted([*found, *likely], key=lambda match: match.lost.id)
+
+
+def is_only_proposal(match: Match, proposals: Sequence[Match]) -> bool:
+    """True when no other proposal is about the same entry or the same definition."""
+    rivals = [
+        other for other in proposals
+        if other.lost is match.lost or other.candidate is match.candidate
+    ]  # fmt: skip
+    return len(rivals) == 1
 
 
 def _same_explicit_name(old: Lost, new: Candidate) -> bool:
@@ -106,6 +124,16 @@ def _moved_and_edited(old: Lost, new: Candidate) -> bool:
     if old.symbol != new.symbol or old.path == new.path:
         return False
     return _alike(old, new) >= MOVED_SIMILARITY
+
+
+_STAGES: tuple[_Rule, ...] = (
+    _same_explicit_name, _renamed_in_place, _moved_unchanged, _moved_and_renamed,
+    _moved_and_edited,
+)  # fmt: skip
+
+
+def _as_body(old: Lost, new: Candidate) -> float:
+    return 1.0 if old.body is not None and old.body == new.body else 0.0
 
 
 def _alike(old: Lost, new: Candidate) -> float:
@@ -133,18 +161,3 @@ def _probable(lost: Sequence[Lost], candidates: Sequence[Candidate]) -> list[Mat
             if all(score >= rival + CLEAR_LEAD for rival in rivals):
                 found.append(Match(old, new, certain=False, similarity=score))
     return found
-
-
-def certain_pairs(matches: Sequence[Match]) -> dict[str, Match]:
-    """Return the matches that may be applied unasked, by the id of the lost entry."""
-    return {match.lost.id: match for match in matches if match.certain}
-
-
-def best_guess(matches: Sequence[Match], lost_id: str) -> Match | None:
-    """Return what a lost entry most likely became, certain or not."""
-    same = partial(_is_about, lost_id)
-    return next(filter(same, matches), None)
-
-
-def _is_about(lost_id: str, match: Match) -> bool:
-    return match.lost.id == lost_id

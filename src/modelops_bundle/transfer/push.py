@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
 
@@ -31,6 +31,7 @@ from modelops_bundle.packing import OpenFile, PackedLayer, pack_layer
 from modelops_bundle.placement import Bucket, place_files
 from modelops_bundle.preflight import Preflight, refuse_unready, remember_sketches, run_preflight
 from modelops_bundle.project import Project
+from modelops_bundle.refreshing import find_new, name_commands, plan_refresh
 from modelops_bundle.registry import load_registry
 from modelops_bundle.snapshot.index import FileRow, bundle_mode
 from modelops_bundle.tracking import refuse_untrackable, write_tracked
@@ -149,6 +150,8 @@ def plan_push(
     reference = f"{store.location}:{chosen}"
     files = codebase or open_codebase(project)
     preflight = run_preflight(project, files, load_registry(project.root, cache=files.cache))
+    if preflight.structural:
+        preflight = _with_renames(files, preflight)
     refuse_unready(preflight, allow_stale=allow_stale)
     registry, before = _registry_bytes(project, preflight)
     tracked = tuple(sorted({*preflight.tracked, *preflight.track} - set(preflight.vanished)))
@@ -179,7 +182,7 @@ def plan_push(
         reused=_reusable(buckets, rows, current),
         changes=compare_files(current.state() if current is not None else {}, state),
         tracked=tracked,
-        findings=preflight.findings,
+        findings=(*preflight.findings, *find_new(files, preflight.registry)),
         remote=remote,
         environment=files.environment.record,
         up_to_date=_is_same_bundle(current, state, preflight, files.environment.record)
@@ -252,6 +255,13 @@ def push(
 
 
 # --- planning --------------------------------------------------------------------------------
+
+
+def _with_renames(codebase: Codebase, preflight: Preflight) -> Preflight:
+    """Let the findings name the command for what was probably renamed."""
+    plan = plan_refresh(codebase, preflight.checked.registry)
+    likely = (*plan.decisions, *plan.guesses)
+    return replace(preflight, findings=name_commands(preflight.findings, likely))
 
 
 def _registry_bytes(project: Project, preflight: Preflight) -> tuple[bytes, bytes | None]:

@@ -123,7 +123,7 @@ def test_structural_drift_stops_a_push(project: Project, store: LayoutStore) -> 
     with pytest.raises(Conflict, match="function peak not found") as caught:
         push(project, store)
     assert caught.value.exit_code == 3
-    assert caught.value.hint == "mops bundle refresh"
+    assert caught.value.hint == "mops bundle refresh --rename peak=summit"
     assert project.registry_path.read_bytes() == registry
     assert store.tags() == before
     assert push(project, store, allow_stale=True).pushed

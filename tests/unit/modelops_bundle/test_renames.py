@@ -2,7 +2,7 @@ from __future__ import annotations
 
 from collections import Counter
 
-from modelops_bundle.renames import Candidate, Lost, match_renames
+from modelops_bundle.renames import Candidate, Lost, is_only_proposal, match_renames
 
 SKETCH = Counter({"a": 5, "b": 5})
 NEAR = Counter({"a": 5, "b": 4, "c": 1})
@@ -37,7 +37,10 @@ def test_an_equal_body_in_the_same_file_is_a_rename() -> None:
 
 def test_two_equal_bodies_are_never_guessed_between() -> None:
     twins = [candidate("b", body="x"), candidate("c", body="x")]
-    assert pairs([lost("a", body="x")], twins) == []
+    assert pairs([lost("a", body="x")], twins) == [("a", "b", False), ("a", "c", False)]
+    one = match_renames([lost("a", body="x")], twins)
+    assert [item.similarity for item in one] == [1.0, 1.0]
+    assert not any(is_only_proposal(item, one) for item in one)
 
 
 def test_a_moved_definition_keeps_its_name() -> None:

@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from modelops_bundle.status import ProjectStatus
 
 DRIFT = 3
+EVERYTHING = "*"
+WORDS = {"own": "own code", "code": "code", "data": "data", "environment": "environment"}
 MARKS = {"modified": "M", "added": "A", "deleted": "D"}
 
 
@@ -76,11 +78,15 @@ class BundleStatus:
     summary: Summary
     show_files: bool
     details: str | None
+    explain: str | None
 
 
 def render(answer: BundleStatus, screen: Screen) -> Iterator[str]:
     if answer.details is not None:
         yield from detail_lines(answer, answer.details)
+        return
+    if answer.explain is not None:
+        yield from explain_lines(answer, answer.explain)
         return
     bundle = answer.bundle
     push = "never pushed"
@@ -143,6 +149,39 @@ def detail_lines(answer: BundleStatus, entry_id: str) -> Iterator[str]:
             )
 
 
+def explain_lines(answer: BundleStatus, entry_id: str) -> Iterator[str]:
+    """Say of one entry, or of all that are not ok, what is different and what cures it."""
+    entries = [*answer.models, *answer.targets]
+    chosen = [
+        item for item in entries
+        if item.id == entry_id or (entry_id == EVERYTHING and item.state != "ok")
+    ]  # fmt: skip
+    if not chosen:
+        yield "Every entry is ok: the registry says what the code says"
+    for entry in chosen:
+        yield f"{entry.id}  {entry.state}  {entry.path}"
+        findings = [item for item in answer.findings if item.id == entry.id]
+        yield from (f"  {item.severity:<8}  {item.message}" for item in findings)
+        if entry.renamed_to is not None:
+            yield f"  successor  {entry.renamed_to} (similarity {entry.similarity:.2f})"
+        for reason in entry.reasons:
+            where = f" {reason.path}" if reason.path else ""
+            yield (
+                f"  differs    {WORDS[reason.component]}{where}: "
+                f"{short(reason.recorded)} -> {short(reason.current)}"
+            )
+        yield f"  cure       {cure_of(entry, findings)}"
+
+
+def cure_of(entry: EntryRow, findings: Sequence[FindingRow]) -> str:
+    hints = [item.hint for item in findings if item.severity == "error" and item.hint]
+    if hints:
+        return "; ".join(dict.fromkeys(hints))
+    if entry.state == "ok":
+        return "none needed"
+    return "none needed: push records the new digests (mops bundle refresh does it now)"
+
+
 def short(digest: str | None) -> str:
     return "missing" if digest is None else digest.rpartition(":")[2][:12]
 
@@ -150,16 +189,23 @@ def short(digest: str | None) -> str:
 @command(answer=BundleStatus, render=render)
 @click.option("--files", "show_files", is_flag=True, help="List the files that changed.")
 @click.option("--details", metavar="ID", help="All that is known of one model or target.")
+@click.option(
+    "--explain", is_flag=False, flag_value=EVERYTHING, metavar="[ID]",
+    help="Say why an entry (all that are not ok) differs, and what cures it.",
+)  # fmt: skip
 @click.option("--exit-zero", is_flag=True, help="Exit 0 even where a push would be refused.")
-def status(call: Call, show_files: bool, details: str | None, exit_zero: bool) -> Done:
+def status(
+    call: Call, show_files: bool, details: str | None, explain: str | None, exit_zero: bool
+) -> Done:
     """Say whether the registry fits the code, and what changed since the last push.
 
     Your code is read, not run. The exit code is 3 when a push would be refused.
     """
     found = read_project(call)
-    answer = as_answer(call, found, show_files, details)
-    if details is not None:
-        check_known(answer, details)
+    answer = as_answer(call, found, show_files, details, explain)
+    for name in (details, explain):
+        if name not in {None, EVERYTHING}:
+            check_known(answer, str(name))
     tell(call, answer)
     return Done(answer, 0 if exit_zero or answer.summary.ready else DRIFT)
 
@@ -179,7 +225,11 @@ def check_known(answer: BundleStatus, entry_id: str) -> None:
 
 
 def as_answer(
-    call: Call, found: ProjectStatus, show_files: bool, details: str | None
+    call: Call,
+    found: ProjectStatus,
+    show_files: bool,
+    details: str | None,
+    explain: str | None,
 ) -> BundleStatus:
     value = found.to_json()
     summary = value["summary"]
@@ -209,6 +259,7 @@ def as_answer(
         summary=Summary(bool(summary["ready"]), dict(summary["states"])),
         show_files=show_files,
         details=details,
+        explain=explain,
     )
 
 
