@@ -4,13 +4,11 @@ from __future__ import annotations
 
 import fcntl
 import json
-import os
 import shutil
 import socket
 import subprocess
 import sys
 import time
-import zipfile
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,16 +17,9 @@ import pytest
 import uv
 
 from support.install import COMMANDS, ROOT, Outcome, find_testbed, run, skip_or_fail, snapshot
+from support.install_wheels import GIT_ENV, commit_all, copy_checkout, git, toy_wheel
 
 UV = uv.find_uv_bin()
-GIT_ENV = {
-    "GIT_CONFIG_GLOBAL": "/dev/null",
-    "GIT_CONFIG_SYSTEM": "/dev/null",
-    "GIT_AUTHOR_NAME": "t",
-    "GIT_AUTHOR_EMAIL": "t@example.org",
-    "GIT_COMMITTER_NAME": "t",
-    "GIT_COMMITTER_EMAIL": "t@example.org",
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,30 +141,6 @@ def machine(tmp_path: Path, wheels: Wheels) -> Machine:
     return made
 
 
-def toy_wheel(folder: Path, name: str, package: str, command: str | None) -> Path:
-    """A wheel of the older suite: one package, one command."""
-    folder.mkdir(exist_ok=True)
-    stem = f"{name.replace('-', '_')}-0.1.0"
-    info = f"{stem}.dist-info"
-    files = {
-        f"{package}/__init__.py": "def main(): print('old')\n",
-        f"{info}/METADATA": f"Metadata-Version: 2.1\nName: {name}\nVersion: 0.1.0\n",
-        f"{info}/WHEEL": "Wheel-Version: 1.0\nGenerator: toy\nRoot-Is-Purelib: true\nTag: py3-none-any\n",
-    }
-    if name == "modelops":
-        files[f"{info}/METADATA"] += (
-            "Requires-Dist: modelops-contracts; extra == 'full'\nProvides-Extra: full\n"
-        )
-    if command:
-        files[f"{info}/entry_points.txt"] = f"[console_scripts]\n{command} = {package}:main\n"
-    files[f"{info}/RECORD"] = "".join(f"{path},,\n" for path in [*files, f"{info}/RECORD"])
-    path = folder / f"{stem}-py3-none-any.whl"
-    with zipfile.ZipFile(path, "w") as archive:
-        for member, text in files.items():
-            archive.writestr(member, text)
-    return path
-
-
 def test_install_again_uninstall(machine: Machine) -> None:
     before = snapshot(machine.home)
     machine.install_offline().expect(0)
@@ -245,29 +212,7 @@ def test_over_every_old_layout(machine: Machine) -> None:
 
 
 def make_checkout(machine: Machine) -> Path:
-    checkout = machine.root / "checkout"
-    shutil.copytree(ROOT / "src", checkout / "src", ignore=shutil.ignore_patterns("__pycache__"))
-    for name in ("pyproject.toml", "README.md", "LICENSE", "install.sh"):
-        shutil.copy2(ROOT / name, checkout / name)
-    git(checkout, "init", "--quiet", "--initial-branch", "main")
-    commit(checkout)
-    return checkout
-
-
-def git(folder: Path, *arguments: str) -> str:
-    return subprocess.run(
-        ["git", "-C", folder, *arguments],
-        check=True,
-        capture_output=True,
-        text=True,
-        env={**os.environ, **GIT_ENV},
-    ).stdout.strip()
-
-
-def commit(folder: Path) -> str:
-    git(folder, "add", "-A")
-    git(folder, "commit", "--quiet", "-m", "state")
-    return git(folder, "rev-parse", "HEAD")
+    return copy_checkout(machine.root / "checkout")
 
 
 def mark(checkout: Path, text: str) -> None:
@@ -304,10 +249,10 @@ def test_from_git_by_branch_tag_and_commit(machine: Machine) -> None:
     without_index(machine)
     checkout = make_checkout(machine)
     mark(checkout, "main")
-    commit(checkout)
+    commit_all(checkout)
     git(checkout, "checkout", "--quiet", "-b", "fix-x")
     mark(checkout, "fix")
-    fixed = commit(checkout)
+    fixed = commit_all(checkout)
     git(checkout, "tag", "-a", "-m", "t", "v9")
     url = f"file://{checkout}"
     machine.install("--from", url, MODELOPS_BRANCH="fix-x").expect(0)
@@ -395,13 +340,9 @@ def test_an_old_project_does_not_overwrite_our_packages(machine: Machine) -> Non
         if name.endswith(".py")
     }
     old = toy_wheel(machine.root / "toys", "modelops-calabaria", "modelops_calabaria", "cb")
-    project = toy_wheel(machine.root / "toys", "study", "study", None)
-    with (
-        zipfile.ZipFile(project, "a") as archive,
-        pytest.warns(UserWarning, match="Duplicate name"),
-    ):
-        metadata = f"Metadata-Version: 2.1\nName: study\nVersion: 0.1.0\nRequires-Dist: modelops-calabaria @ {old.as_uri()}\n"
-        archive.writestr("study-0.1.0.dist-info/METADATA", metadata)
+    toys = machine.root / "toys"
+    needs = f"modelops-calabaria @ {old.as_uri()}"
+    project = toy_wheel(toys, "study", "study", None, requires=needs)
     overrides = machine.root / "overrides.txt"
     overrides.write_text(
         "".join(
