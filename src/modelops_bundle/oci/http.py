@@ -1,0 +1,410 @@
+"""Requests to one registry: logins, redirects, waits, and an end to patience."""
+
+from __future__ import annotations
+
+import http.client
+import json
+import random
+import socket
+import threading
+import time
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, BinaryIO
+from urllib.parse import urljoin, urlsplit
+
+import urllib3
+from urllib3.exceptions import (
+    HTTPError,
+    NameResolutionError,
+    NewConnectionError,
+    SSLError,
+)
+
+from modelops_bundle.oci.auth import Authenticator, CredentialSource, is_loopback
+from modelops_contracts.errors import (
+    AccessDenied,
+    Conflict,
+    IntegrityError,
+    Interrupted,
+    InvalidInput,
+    ModelOpsError,
+    NotFound,
+    Unavailable,
+)
+
+BLOCK = 256 * 1024
+_LARGEST_ANSWER = 8 * 1024 * 1024
+_REDIRECTS = frozenset({301, 302, 303, 307, 308})
+_WORTH_ANOTHER_TRY = frozenset({408, 429, 500, 502, 503, 504})
+_CLOUDS = (".azurecr.io", ".amazonaws.com", ".pkg.dev", "gcr.io", "ghcr.io", "docker.io")
+
+
+@dataclass(frozen=True, slots=True)
+class Patience:
+    """How long to wait for what, in seconds."""
+
+    first_answer: float = 5.0
+    connect: float = 2.0
+    read: float = 30.0
+    tries: int = 4
+    first_wait: float = 0.5
+    longest_wait: float = 4.0
+    longest_asked_wait: float = 30.0
+    stalled: float = 60.0
+
+
+class Broken(Unavailable):
+    """A request that did not get through and may be repeated; `wait` is what was asked for."""
+
+    wait: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Body:
+    """What a request sends: `open` gives the bytes from the start, each time anew."""
+
+    open: Callable[[], BinaryIO]
+    size: int
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What came back; `data` is empty when the body is left to be read from `raw`."""
+
+    status: int
+    headers: Mapping[str, str]
+    data: bytes
+    raw: urllib3.BaseHTTPResponse
+    url: str
+
+
+def _tell_nobody(text: str) -> None:
+    """Drop a message."""
+
+
+class RegistryHttp:
+    """One registry as seen by one command. All threads share it.
+
+    Until the registry has answered for the first time everything together takes no longer than
+    `patience.first_answer`. `tell` gets a line for every wait above a second.
+    """
+
+    def __init__(
+        self,
+        host: str,
+        *,
+        plain_http: bool = False,
+        ca_file: Path | None = None,
+        sources: Sequence[CredentialSource] = (),
+        parallel: int = 8,
+        patience: Patience | None = None,
+        tell: Callable[[str], None] = _tell_nobody,
+    ) -> None:
+        self.host = host
+        self.patience = patience or Patience()
+        self.stopped = threading.Event()
+        self.tell = tell
+        plain = plain_http or is_loopback(host)
+        if plain_http and host.partition(":")[0].endswith(_CLOUDS):
+            raise InvalidInput(f"plain_http: {host} is reached through https only")
+        self._plain_first = plain and ca_file is None
+        self.base = f"{'http' if self._plain_first else 'https'}://{host}"
+        self._pool = urllib3.PoolManager(
+            num_pools=8, maxsize=parallel, retries=False, blocksize=BLOCK,
+            ca_certs=str(ca_file) if ca_file is not None else None,
+        )  # fmt: skip
+        encrypted = not self._plain_first or is_loopback(host)
+        self._login = Authenticator(host, sources, self._ask_token_service, encrypted=encrypted)
+        self._answered = False
+        self._deadline: float | None = None
+        self._progress = time.monotonic()
+
+    def request(
+        self,
+        verb: str,
+        url: str,
+        what: str,
+        *,
+        expect: Collection[int],
+        action: str = "pull",
+        headers: Mapping[str, str] | None = None,
+        body: Body | None = None,
+        tries: int | None = None,
+        stream: bool = False,
+    ) -> Answer:
+        """Send one request, repeating it where that may help; `what` names it in messages.
+
+        An answer outside `expect` is raised as the error it means: `NotFound`, `AccessDenied`,
+        `Unavailable`, `Conflict`, `IntegrityError` or `InvalidInput`. With `tries=1` a request
+        that got lost raises `Broken` at once.
+        """
+        failures, renewed = 0, False
+        while True:
+            authorization = self._login.header(action)
+            try:
+                answer = self._send(verb, url, headers or {}, body, authorization, stream, what)
+            except Broken as error:
+                failures += 1
+                self.pause(failures, error, tries=tries)
+                continue
+            if answer.status in expect:
+                self._answered = True
+                return answer
+            if answer.status == 401 and not renewed:
+                self._answered = renewed = True
+                offer = answer.headers.get("WWW-Authenticate", "")
+                self._login.answer(offer, action, refused=authorization)
+                continue
+            refusal = self._explain(answer, verb, what)
+            if not isinstance(refusal, Broken):
+                raise refusal
+            failures += 1
+            self.pause(failures, refusal, tries=tries)
+
+    def pause(self, failures: int, error: Broken, *, tries: int | None = None) -> None:
+        """Wait before the next try, or raise `error` when there is none."""
+        patience = self.patience
+        if failures >= (tries or patience.tries):
+            raise error
+        wait = min(patience.longest_wait, patience.first_wait * 2 ** (failures - 1))
+        wait *= random.uniform(0.8, 1.2)  # noqa: S311  (spreads load, guards nothing)
+        if error.wait is not None:
+            if error.wait > patience.longest_asked_wait:
+                raise error
+            wait = error.wait
+        now = time.monotonic()
+        if not self._answered and self._deadline is not None and now + wait >= self._deadline:
+            raise error
+        if now - self._progress > patience.stalled:
+            raise error
+        if wait > 1.0:
+            self.tell(f"{error.message}; next try in {wait:.0f} s")
+        if self.stopped.wait(wait):
+            raise Interrupted("stopped")
+
+    def moved(self) -> None:
+        """Note that bytes are moving."""
+        self._progress = time.monotonic()
+        if self.stopped.is_set():
+            raise Interrupted("stopped")
+
+    def broken(self, what: str, cause: object) -> Broken:
+        """Return the error of a request that got lost."""
+        return Broken(
+            f"{self.host}: {what}: {cause}",
+            hint="check the network and the address of the registry, then try again",
+            code="registry_unavailable",
+        )
+
+    def close(self) -> None:
+        """Give up all connections."""
+        self._pool.clear()
+
+    def _timeout(self, what: str) -> urllib3.Timeout:
+        patience = self.patience
+        if self._answered:
+            return urllib3.Timeout(connect=patience.connect, read=patience.read)
+        now = time.monotonic()
+        if self._deadline is None:
+            self._deadline = now + patience.first_answer
+            self._look_up(what)
+        left = max(0.05, self._deadline - time.monotonic())
+        return urllib3.Timeout(connect=min(patience.connect, left), read=min(patience.read, left))
+
+    def _look_up(self, what: str) -> None:
+        """Find out whether the name is known; the system's own search has no time limit."""
+        parts = urlsplit(self.base)
+        answers: list[object] = []
+
+        def search() -> None:
+            try:
+                answers.append(socket.getaddrinfo(parts.hostname, parts.port or 443))
+            except OSError as error:
+                answers.append(error)
+
+        thread = threading.Thread(target=search, daemon=True, name="look up registry")
+        thread.start()
+        thread.join(self.patience.first_answer)
+        found = answers[0] if answers else "the name service does not answer"
+        if not isinstance(found, list):
+            raise _final(self.broken(what, found))
+
+    def _send(
+        self,
+        verb: str,
+        url: str,
+        headers: Mapping[str, str],
+        body: Body | None,
+        authorization: str | None,
+        stream: bool,
+        what: str,
+    ) -> Answer:
+        url = urljoin(self.base, url)
+        for _ in range(6):
+            answer = self._send_once(verb, url, headers, body, authorization, stream, what)
+            target = answer.headers.get("Location")
+            if answer.status not in _REDIRECTS or verb not in {"GET", "HEAD"} or not target:
+                return answer
+            answer.raw.release_conn()
+            url = self._follow(url, target, what)
+        raise _final(self.broken(what, "too many redirects"))
+
+    def _follow(self, url: str, target: str, what: str) -> str:
+        following = urljoin(url, target)
+        scheme, host = urlsplit(following).scheme, urlsplit(following).netloc
+        plain_is_fine = url.startswith("http:") or is_loopback(host)
+        if scheme != "https" and not (scheme == "http" and plain_is_fine):
+            raise _final(self.broken(what, f"redirected to {scheme}, which is not encrypted"))
+        return following
+
+    def _send_once(
+        self,
+        verb: str,
+        url: str,
+        headers: Mapping[str, str],
+        body: Body | None,
+        authorization: str | None,
+        stream: bool,
+        what: str,
+    ) -> Answer:
+        if self.stopped.is_set():
+            raise Interrupted("stopped")
+        sent = {"Accept-Encoding": "identity", "User-Agent": "modelops", **headers}
+        if authorization is not None and self._is_ours(url):
+            sent["Authorization"] = authorization
+        if body is not None:
+            sent["Content-Length"] = str(body.size)
+        timeout = self._timeout(what)
+        try:
+            content = _Counted(body.open(), body.size, self.moved) if body is not None else None
+            raw = self._pool.request(
+                verb, url, headers=sent, body=content, timeout=timeout,  # type: ignore[arg-type]
+                preload_content=False, redirect=False,
+            )  # fmt: skip
+            data = b""
+            if not (stream and raw.status < 300):
+                data = raw.read(_LARGEST_ANSWER, decode_content=False) if verb != "HEAD" else b""
+                raw.drain_conn()
+                raw.release_conn()
+        except (HTTPError, http.client.HTTPException, OSError) as error:
+            raise self._lost(what, error) from error
+        self._progress = time.monotonic()
+        return Answer(raw.status, raw.headers, data, raw, url)
+
+    def _is_ours(self, url: str) -> bool:
+        ours, theirs = urlsplit(self.base), urlsplit(url)
+        return (ours.scheme, ours.netloc) == (theirs.scheme, theirs.netloc)
+
+    def _lost(self, what: str, error: Exception) -> Unavailable:
+        cause = _cause_of(error)
+        found = self.broken(what, cause)
+        hopeless = isinstance(error, SSLError | NameResolutionError) or (
+            isinstance(error, NewConnectionError) and not self._answered
+        )
+        return _final(found) if hopeless else found
+
+    def _explain(self, answer: Answer, verb: str, what: str) -> ModelOpsError:
+        code, text = _registry_error(answer.data)
+        status = answer.status
+        message = f"{self.host}: {what}: {verb} answered {status}" + (f": {text}" if text else "")
+        if status == 404 or code in {"MANIFEST_BLOB_UNKNOWN", "BLOB_UNKNOWN", "MANIFEST_UNKNOWN"}:
+            return NotFound(message, code="registry_not_found")
+        if status in {401, 403}:
+            return AccessDenied(
+                message, code="registry_denied", hint=f"docker login {self.host}, or ask for access"
+            )
+        if status in _WORTH_ANOTHER_TRY or status >= 500:
+            found = Broken(message, code="registry_unavailable", hint="try again later")
+            found.wait = _retry_after(answer.headers.get("Retry-After"))
+            return found
+        if code == "DIGEST_INVALID":
+            return IntegrityError(message)
+        if status == 412:
+            return Conflict(message, code="tag_moved")
+        return InvalidInput(message, code="registry_refused")
+
+    def _ask_token_service(
+        self, verb: str, url: str, headers: Mapping[str, str], form: str | None
+    ) -> Mapping[str, object]:
+        what = f"token from {urlsplit(url).netloc}"
+        failures = 0
+        while True:
+            try:
+                raw = self._pool.request(
+                    verb, url, headers={"User-Agent": "modelops", **headers}, body=form,
+                    timeout=urllib3.Timeout(connect=self.patience.connect, read=self.patience.read),
+                    redirect=False,
+                )  # fmt: skip
+            except (HTTPError, OSError) as error:
+                failures += 1
+                self.pause(failures, self.broken(what, _cause_of(error)))
+                continue
+            if raw.status == 200:
+                return _json_of(raw.data)
+            refusal = self._explain(Answer(raw.status, raw.headers, raw.data, raw, url), verb, what)
+            if isinstance(refusal, InvalidInput):
+                refusal = AccessDenied(refusal.message, code="registry_login")
+            if not isinstance(refusal, Broken):
+                raise refusal
+            failures += 1
+            self.pause(failures, refusal)
+
+
+class _Counted:
+    """A body of known size that says when bytes have gone."""
+
+    def __init__(self, stream: BinaryIO, size: int, moved: Callable[[], None]) -> None:
+        self._stream = stream
+        self._left = size
+        self._moved = moved
+
+    def read(self, size: int = -1) -> bytes:
+        """Return up to `size` bytes, never more than the whole body has."""
+        data = self._stream.read(min(self._left, size if size >= 0 else self._left))
+        self._left -= len(data)
+        self._moved()
+        return data
+
+
+def _final(error: Broken) -> Unavailable:
+    """Return the same error as one that no second try can help."""
+    return Unavailable(error.message, hint=error.hint, code=error.code)
+
+
+def _cause_of(error: BaseException) -> str:
+    """Return what went wrong, without the names of connection objects."""
+    text = str(getattr(error, "reason", None) or error)
+    return text.rpartition(">: ")[2] or type(error).__name__
+
+
+def _retry_after(value: str | None) -> float | None:
+    if value is None:
+        return None
+    try:
+        return max(0.0, float(value))
+    except ValueError:
+        pass
+    from email.utils import parsedate_to_datetime
+
+    try:
+        return max(0.0, parsedate_to_datetime(value).timestamp() - time.time())
+    except ValueError:
+        return None
+
+
+def _json_of(data: bytes) -> Mapping[str, Any]:
+    try:
+        found = json.loads(data)
+    except ValueError:
+        return {}
+    return found if isinstance(found, dict) else {}
+
+
+def _registry_error(data: bytes) -> tuple[str, str]:
+    errors = _json_of(data).get("errors")
+    if not isinstance(errors, list) or not errors or not isinstance(errors[0], dict):
+        return "", ""
+    code, text = str(errors[0].get("code", "")), str(errors[0].get("message", ""))
+    return code, " ".join(f"{code} {text}".split())[:300]
