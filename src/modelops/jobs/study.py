@@ -5,10 +5,12 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future
+from dataclasses import dataclass
 from itertools import islice
 from typing import Any
 
 from modelops.engine.requests import EvaluationOutcome, EvaluationWork, SimOutcome, SimRequest
+from modelops.jobs.causes import Cause, causes_of_scores, name_causes
 from modelops.jobs.keys import Wanted, evaluation_key, evaluation_request, wanted_of
 from modelops.jobs.lifecycle import Event, decide_verdict
 from modelops.jobs.work import Carried, UseOfSims, Work, write_table
@@ -39,20 +41,30 @@ def carry_study(work: Work, study: SimulationStudy) -> Carried:
         _simulate(work, use, missing)
     finally:
         use.write(work)
-    problem = _score(work, rows, use) if work.plan.targets else ""
-    return _judge(work, use, problem)
+    scored = _score(work, rows, use) if work.plan.targets else _Scored()
+    return _judge(work, use, scored)
 
 
-def _judge(work: Work, use: UseOfSims, problem: str) -> Carried:
+@dataclass(frozen=True, slots=True)
+class _Scored:
+    """``problem``: the targets themselves failed. ``remark``: no row at all has a score."""
+
+    problem: str = ""
+    remark: str = ""
+
+
+def _judge(work: Work, use: UseOfSims, scored: _Scored) -> Carried:
     ok = sum(status == "ok" for status in use.status.values())
     failed = len(use.requests) - ok
     reused = sum(origin != work.job_id for origin in use.origin.values())
     verdict = decide_verdict(ok=ok, failed=failed, policy=work.plan.choices.max_failed)
     message = f"{ok} simulations ({reused} reused, {ok - reused} computed)"
     if failed:
-        message += f", {failed} failed"
-    if problem:
-        message += f"; {problem}"
+        message += f", {failed} failed: {name_causes(_causes(work, use))}"
+    if ok and scored.remark:
+        message += f"; {scored.remark}"
+    if scored.problem:
+        message += f"; {scored.problem}"
         verdict = Event.END_PARTIAL if verdict is Event.SUCCEED else verdict
     return Carried(verdict, message)
 
@@ -103,15 +115,35 @@ def _simulate(work: Work, use: UseOfSims, missing: Sequence[SimRequest]) -> None
     work.engine.run(missing, on_outcomes=keep, should_stop=work.should_stop)
     if work.should_stop():
         raise Interrupted("stopped; every finished simulation is kept")
-    failed = sum(status != "ok" for status in use.status.values())
-    work.reporter.finish(f"{failed} failed" if failed else "")
+    causes = _causes(work, use)
+    work.reporter.finish(f"{len(causes)} failed" if causes else "")
+    if causes:
+        work.reporter.warn(f"{name_causes(causes)}\n{causes[0].traceback}".rstrip())
+
+
+def _causes(work: Work, use: UseOfSims) -> list[Cause]:
+    """Why simulations of this job failed, in the order of the study."""
+    failed = [key for key, status in use.status.items() if status != "ok"]
+    if not failed:
+        return []
+    rows = work.store.failures(work.plan.code, failed).iter_rows(named=True)
+    found = {row["sim_key"]: row for row in rows}
+    return [
+        Cause(
+            found[key]["error_type"] or found[key]["status"],
+            found[key]["error_message"] or "",
+            found[key]["traceback"] or "",
+        )
+        for key in use.requests
+        if key in found
+    ]
 
 
 # ---------------------------------------------------------------- scoring
 
 
-def _score(work: Work, rows: Sequence[Wanted], use: UseOfSims) -> str:
-    """Score every row; returns what went wrong with the targets themselves, or nothing."""
+def _score(work: Work, rows: Sequence[Wanted], use: UseOfSims) -> _Scored:
+    """Score every row; what the author's targets raise is told, not raised."""
     keys = {evaluation_key(work.plan, row.sims): row for row in rows}
     scores = dict(work.store.known_evaluations(work.plan.target_digest, keys))
     work.reporter.start("evaluations", len(keys))
@@ -127,21 +159,20 @@ def _score(work: Work, rows: Sequence[Wanted], use: UseOfSims) -> str:
             work.reporter.advance(1, failed=evaluation.reason is not None)
     except SimulationFailed as error:
         work.reporter.warn(f"targets: {error}\n{error.remote_traceback}".rstrip())
-        return f"the targets could not be scored: {error}"
+        return _Scored(problem=f"the targets could not be scored: {error}")
     finally:
         _write_scores(work, {key: scores[key] for key in keys if key in scores})
         finite = [one.objective for one in scores.values() if math.isfinite(one.objective)]
         work.ledger.advance(0, best=min(finite, default=None))
-    work.reporter.finish(_faults(scores.values()))
-    return ""
+    faults = _faults(scores.values())
+    work.reporter.finish(faults)
+    return _Scored(remark="" if finite else faults)
 
 
 def _faults(scores: Iterable[Evaluation]) -> str:
-    counts: dict[str, int] = {}
-    for evaluation in scores:
-        if evaluation.reason:
-            counts[evaluation.reason] = counts.get(evaluation.reason, 0) + 1
-    return ", ".join(f"{number} {reason}" for reason, number in sorted(counts.items()))
+    causes = causes_of_scores(scores)
+    rows = "1 row" if len(causes) == 1 else f"{len(causes)} rows"
+    return f"{rows} without a score: {name_causes(causes)}" if causes else ""
 
 
 def _is_whole(row: Wanted, use: UseOfSims) -> bool:

@@ -123,6 +123,20 @@ def test_failures_are_data_and_the_rest_goes_on(place: Any) -> None:
     assert tables["path"]["param_id"].n_unique() == 1
 
 
+def test_the_message_and_the_log_say_why_simulations_failed(place: Any) -> None:
+    record = place.run(study_spec([1.95]))
+    assert record.message.endswith("3 failed: ValueError: the walk ran away")
+    log = place.folder(record.job_id).driver_log.read_text()
+    assert 'raise ValueError("the walk ran away")' in log
+
+
+def test_the_message_says_why_no_row_has_a_score(place: Any) -> None:
+    with (place.root / "data" / "walk.csv").open("a") as data:
+        data.write("50,2.0\n")
+    record = place.run(study_spec([0.5]))
+    assert "; 1 row without a score: COVERAGE: " in record.message
+
+
 def test_the_failure_policy_decides(place: Any) -> None:
     assert place.run(study_spec([0.5, 1.95]), max_failed="50%").state is JobState.SUCCEEDED
     assert place.run(study_spec([1.95])).state is JobState.FAILED

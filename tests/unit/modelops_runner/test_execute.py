@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import sys
 from collections.abc import Iterator
 from importlib.metadata import distributions
@@ -103,6 +104,23 @@ def test_causes_are_in_the_traceback() -> None:
         text = describe_error(error)["traceback"]
     assert "first" in text
     assert "second" in text
+
+
+def test_a_traceback_begins_in_the_authors_code_and_a_hint_travels(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "some_failure.py").write_text("def fail(error):\n    raise error\n")
+    monkeypatch.syspath_prepend(str(tmp_path))
+    monkeypatch.chdir(tmp_path)
+    some_failure = importlib.import_module("some_failure")
+    error = ValueError("no")
+    error.hint = "yes"  # type: ignore[attr-defined]
+    with pytest.raises(ValueError, match="no") as caught:
+        some_failure.fail(error)
+    found = describe_error(caught.value)
+    assert found["hint"] == "yes"
+    first = found["traceback"].splitlines()[1]
+    assert first.startswith(f'  File "{tmp_path / "some_failure.py"}"')
 
 
 def fake_distribution(folder: Path, name: str) -> None:

@@ -105,6 +105,7 @@ class OwnProcessGuest:
             raise SimulationFailed(
                 f"{failing}: {error['error_type']}: {error['message']}",
                 remote_traceback=error["traceback"],
+                hint=error.get("hint"),
             )
         return header, b"".join(parts)
 

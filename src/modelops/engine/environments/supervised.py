@@ -293,6 +293,7 @@ def _as_error(doing: str, error: Mapping[str, Any]) -> SimulationFailed:
     return SimulationFailed(
         f"{doing}: {error['error_type']}: {error['message']}",
         remote_traceback=error["traceback"],
+        hint=error.get("hint"),
     )
 
 
