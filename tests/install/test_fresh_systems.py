@@ -1,5 +1,7 @@
 """install.sh in throw-away Debian systems, as a new user with an empty home, over the network."""
 
+# ruff: noqa: E501 - shell fragments are kept on one line
+
 from __future__ import annotations
 
 import os

@@ -1,4 +1,6 @@
-"""install.sh killed, interrupted, and started twice: the next run must end well, and what worked before must work on."""
+"""install.sh killed, interrupted, started twice: the next run ends well, the old works on."""
+
+# ruff: noqa: E501 - shell fragments are kept on one line
 
 from __future__ import annotations
 

@@ -1,4 +1,6 @@
-"""install.sh with the real uv, without any network: every wheel is in a folder that is filled once per session."""
+"""install.sh with the real uv and no network: all wheels come from a folder."""
+
+# ruff: noqa: E501 - shell fragments are kept on one line
 
 from __future__ import annotations
 

@@ -1,4 +1,6 @@
-"""install.sh in a world where every other program is a stub: exact calls, failures of each step, and what must survive them."""
+"""install.sh where every other program is a stub: exact calls, failures, and what survives."""
+
+# ruff: noqa: E501 - shell fragments are kept on one line
 
 from __future__ import annotations
 

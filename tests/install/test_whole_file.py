@@ -1,5 +1,7 @@
 """install.sh as a file: what linters say, that a part of it does nothing, and that help, options and rules agree."""
 
+# ruff: noqa: E501 - shell fragments are kept on one line
+
 from __future__ import annotations
 
 import re

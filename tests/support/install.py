@@ -1,4 +1,6 @@
-"""Worlds for install.sh: shells to run it, and a PATH on which every program is a stub that writes down how it was called."""
+"""Worlds for install.sh: shells, and a PATH of stubs that write down how they were called."""
+
+# ruff: noqa: E501 - the stub is a program of its own
 
 from __future__ import annotations
 

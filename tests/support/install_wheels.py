@@ -1,5 +1,7 @@
 """What installer tests install: toy wheels of the older suite, and checkouts of this repository."""
 
+# ruff: noqa: E501 - shell fragments are kept on one line
+
 from __future__ import annotations
 
 import os
