@@ -13,7 +13,7 @@ from modelops_contracts.evaluation import Evaluation
 
 __all__ = ["Cause", "causes_of_scores", "name_causes"]
 
-_WIDTH = 200  # characters of an author's message that one line has room for
+_WIDTH = 300  # characters of an author's message that one line has room for
 
 
 @dataclass(frozen=True, slots=True)
