@@ -55,15 +55,12 @@ def check_name(path: str) -> str | None:
     return None
 
 
-def check_content(data: bytes) -> tuple[str, int] | None:
-    """Return `(rule, line)` of the first secret-like text, if any; binary data has none."""
+def check_content(data: bytes) -> list[tuple[str, int]]:
+    """Return `(rule, line)` of the first hit of each rule, by line; binary data has none."""
     if b"\0" in data[:8192] or len(data) > LARGEST_TEXT:
-        return None
+        return []
     hits = [(match.start(), rule) for rule, pattern in _CONTENT if (match := pattern.search(data))]
-    if not hits:
-        return None
-    start, rule = min(hits)
-    return rule, data.count(b"\n", 0, start) + 1
+    return [(rule, data.count(b"\n", 0, start) + 1) for start, rule in sorted(hits)]
 
 
 def find_secrets(
@@ -75,10 +72,8 @@ def find_secrets(
         rule = check_name(path)
         if rule is not None and (path, rule) not in exceptions:
             found.append(SecretFinding(path, rule))
-            continue
-        hit = _content_of(root / path)
-        if hit is not None and (path, hit[0]) not in exceptions:
-            found.append(SecretFinding(path, *hit))
+        hits = _content_of(root / path)
+        found += [SecretFinding(path, *hit) for hit in hits if (path, hit[0]) not in exceptions]
     return found
 
 
@@ -91,13 +86,13 @@ def refuse_secrets(
         raise InvalidInput(
             "; ".join(str(item) for item in found),
             code="secret_found",
-            hint="remove the secret from the file, or list {path, rule} under secret_exceptions "
-            "in .modelops-bundle/config.yaml",
+            hint="remove the secret from the file; if it is none: "
+            f"mops bundle add --allow-secret {found[0].path}",
             details=[Detail(item.path, item.rule) for item in found],
         )
 
 
-def _content_of(path: Path) -> tuple[str, int] | None:
+def _content_of(path: Path) -> list[tuple[str, int]]:
     if path.is_symlink() or not path.is_file() or path.stat().st_size > LARGEST_TEXT:
-        return None
+        return []
     return check_content(path.read_bytes())

@@ -23,6 +23,10 @@ CONSOLES: dict[str, str] = {"mops": "mops", "cb": "cb", "modelops-bundle": "mops
 
 TREE: dict[str, Entry] = {
     "mops": Entry(None, "Run studies and calibrations, and look at what came out."),
+    "mops init": Entry(
+        "modelops.cli.mops.init:init",
+        "Start a project from a tested example. No file of yours is overwritten.",
+    ),
     "mops run": Entry(
         "modelops.cli.mops.run:run", "Run a study or a calibration here and follow it to its end."
     ),
@@ -30,6 +34,14 @@ TREE: dict[str, Entry] = {
     "mops bundle init": Entry(
         "modelops.cli.bundle.init:init",
         "Make a folder a project. All or nothing; none of your files is changed.",
+    ),
+    "mops bundle add": Entry(
+        "modelops.cli.bundle.add:add",
+        "Track files, so that they are part of the bundle. All of them, or none.",
+    ),
+    "mops bundle remove": Entry(
+        "modelops.cli.bundle.remove:remove",
+        "Stop tracking files; they stay where they are unless --rm is given.",
     ),
     "mops bundle register-model": Entry(
         "modelops.cli.bundle.register_model:register_model",

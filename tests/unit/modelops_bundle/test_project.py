@@ -221,14 +221,14 @@ SECRETS = {
 
 @pytest.mark.parametrize("rule", sorted(SECRETS))
 def test_secret_contents_are_recognised(rule: str) -> None:
-    assert check_content(f"first\n{SECRETS[rule]}\n".encode()) == (rule, 2)
+    assert check_content(f"first\n{SECRETS[rule]}\n".encode()) == [(rule, 2)]
 
 
 @pytest.mark.parametrize(
     "text", ["https://example.org/a:b@c", "user@example.org", "postgres://u:${PASSWORD}@h/x", "x,y"]
 )
 def test_ordinary_text_is_no_secret(text: str) -> None:
-    assert check_content(text.encode()) is None
+    assert check_content(text.encode()) == []
 
 
 @pytest.mark.parametrize(
