@@ -11,6 +11,8 @@ from pathlib import Path
 
 import pytest
 
+from modelops.templates import TEMPLATES
+
 ROOT = Path(__file__).resolve().parents[2]
 
 
@@ -46,8 +48,25 @@ def test_every_source_file_is_shipped_and_typed(wheel: Path) -> None:
         for path in (ROOT / "src").rglob("*")
         if path.is_file() and "__pycache__" not in path.parts
     }
-    assert shipped == sources
+    assert shipped - templates(shipped) == sources
     assert {f"{name.split('/')[0]}/py.typed" for name in shipped} <= shipped
+
+
+def test_the_examples_are_shipped_as_templates(wheel: Path) -> None:
+    with zipfile.ZipFile(wheel) as archive:
+        shipped = templates(set(archive.namelist()))
+    listed = subprocess.run(
+        ["git", "ls-files", "examples"], cwd=ROOT, check=True, capture_output=True, text=True
+    ).stdout.splitlines()
+    assert shipped == {name.replace("examples/", "modelops/templates/", 1) for name in listed}
+    assert {name.split("/")[2] for name in shipped} == {item.name for item in TEMPLATES}
+
+
+def templates(names: set[str]) -> set[str]:
+    """Those that are files of a template, not the module that hands them out."""
+    return {
+        name for name in names if name.startswith("modelops/templates/") and name.count("/") > 2
+    }
 
 
 def test_the_three_consoles_and_the_wire(wheel: Path) -> None:
