@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from modelops_calabaria.base_model import BaseModel, run_model
 from modelops_calabaria.calibration.desk import Ticket
+from modelops_calabaria.parameters.types import ParameterSet
 from modelops_calabaria.tables import frame_to_ipc
 from modelops_contracts.types import ErrorInfo, Evaluation, UniqueParameterSet
 
@@ -73,6 +74,7 @@ class LocalModel:
         self._config = dict(config) if config else None
         self._remember = remember
         self._known: OrderedDict[tuple[str, int], Tables | Failure] = OrderedDict()
+        self._latest: tuple[str, ParameterSet] | None = None
 
     def run(
         self, params: UniqueParameterSet, seed: int, outputs: Sequence[str] | None = None
@@ -92,13 +94,20 @@ class LocalModel:
         with _AuthorsCode() as block:
             tables = run_model(
                 self.model,
-                params.params,
+                self._checked(params),
                 seed,
                 scenarios=(self.scenario,),
                 config=self._config,
                 outputs=outputs,
             ).tables
         return block.failure or tables
+
+    def _checked(self, params: UniqueParameterSet) -> ParameterSet:
+        """The values as the model takes them; checked once for all replicates."""
+        if self._latest is None or self._latest[0] != params.param_id:
+            values = {**self.model.space.default_values(), **params.params}
+            self._latest = (params.param_id, ParameterSet(self.model.space, values))
+        return self._latest[1]
 
 
 class InProcessProvider:

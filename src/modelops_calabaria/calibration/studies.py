@@ -55,8 +55,42 @@ class StudyResult:
 
 
 @dataclass(slots=True)
+class _Tables:
+    """The tables of one output, and whose they are; labelled together at the end."""
+
+    frames: list[pl.DataFrame] = field(default_factory=list)
+    param_ids: list[str] = field(default_factory=list)
+    scenarios: list[str] = field(default_factory=list)
+    replicates: list[int] = field(default_factory=list)
+
+    def add(self, frame: pl.DataFrame, param_id: str, scenario: str, replicate: int) -> None:
+        self.frames.append(frame)
+        self.param_ids.append(param_id)
+        self.scenarios.append(scenario)
+        self.replicates.append(replicate)
+
+    def labelled(self) -> pl.DataFrame:
+        """All rows under param_id, scenario, replicate, seed and the model's columns."""
+        import numpy as np
+        import polars as pl
+
+        try:
+            stacked = pl.concat(self.frames, how="vertical")
+        except pl.exceptions.PolarsError:  # the model's tables differ in columns or their types
+            stacked = pl.concat(self.frames, how="diagonal_relaxed")
+        heights = [frame.height for frame in self.frames]
+        of_row = pl.Series("owner", np.repeat(np.arange(len(heights)), heights))
+        labels = [
+            pl.Series("param_id", self.param_ids).gather(of_row),
+            pl.Series("scenario", self.scenarios).gather(of_row),
+            pl.Series("replicate", self.replicates, dtype=pl.Int64).gather(of_row),
+        ]
+        return stacked.select(*labels, "seed", pl.exclude("seed"))
+
+
+@dataclass(slots=True)
 class _Collected:
-    outputs: dict[str, list[pl.DataFrame]] = field(default_factory=dict)
+    outputs: dict[str, _Tables] = field(default_factory=dict)
     evaluations: list[dict[str, Any]] = field(default_factory=list)
     failures: list[dict[str, Any]] = field(default_factory=list)
 
@@ -187,24 +221,12 @@ def _run_row(
             continue
         for name, table in run.items():
             if outputs is None or name in outputs:
-                labelled = _labelled(table, local.scenario, row, replicate)
-                kept.outputs.setdefault(name, []).append(labelled)
+                tables = kept.outputs.setdefault(name, _Tables())
+                tables.add(table, row.params.param_id, local.scenario, replicate)
     if scorer is not None:
         evaluation = scorer.evaluate(row.params, row.seeds)
         kept.evaluations.append(_evaluation(local.scenario, evaluation))
     return n_failed
-
-
-def _labelled(table: pl.DataFrame, scenario: str, row: StudyRow, replicate: int) -> pl.DataFrame:
-    import polars as pl
-
-    return table.select(
-        pl.lit(row.params.param_id).alias("param_id"),
-        pl.lit(scenario).alias("scenario"),
-        pl.lit(replicate, dtype=pl.Int64).alias("replicate"),
-        pl.col("seed"),
-        pl.exclude("seed"),
-    )
 
 
 def _failure(scenario: str, row: StudyRow, replicate: int, failure: Failure) -> dict[str, Any]:
@@ -244,9 +266,7 @@ def _study_result(rows: Sequence[StudyRow], kept: _Collected) -> StudyResult:
     }
     return StudyResult(
         parameters=pl.DataFrame([_parameter_row(row) for row in rows], infer_schema_length=None),
-        outputs={
-            name: pl.concat(tables, how="diagonal_relaxed") for name, tables in kept.outputs.items()
-        },
+        outputs={name: tables.labelled() for name, tables in kept.outputs.items()},
         evaluations=pl.DataFrame(kept.evaluations, infer_schema_length=None)
         if kept.evaluations
         else pl.DataFrame(schema={**labels, "objective": pl.Float64}),
