@@ -116,16 +116,24 @@ TREE: dict[str, Entry] = {
         "modelops.cli.mops.results.export:export",
         "Write the tables of a job: parameters, each output, targets, failures.",
     ),
-    "mops config": Entry(None, "Look at the settings in force."),
+    "mops config": Entry(None, "Look at the settings in force, and change them."),
     "mops config show": Entry(
         "modelops.cli.mops.config.show:show",
         "Show the settings in force, and where they come from.",
+    ),
+    "mops config set": Entry(
+        "modelops.cli.mops.config.set:set_",
+        "Write a setting into your own file. Nothing is written when it cannot be read back.",
+    ),
+    "mops config unset": Entry(
+        "modelops.cli.mops.config.unset:unset",
+        "Take a setting out of your own file; what decided before it decides again.",
     ),
     "mops config path": Entry(
         "modelops.cli.mops.config.path:path",
         "List the files that settings are read from, strongest first.",
     ),
-    "mops env": Entry(None, "Look at the environments jobs can run in."),
+    "mops env": Entry(None, "Look at the environments jobs can run in, and choose one."),
     "mops env list": Entry(
         "modelops.cli.mops.env.list:list_",
         "List the environments that are known here; the current one is marked.",
@@ -134,6 +142,7 @@ TREE: dict[str, Entry] = {
         "modelops.cli.mops.env.show:show",
         "Show an environment as it is used: where bundles and results are kept.",
     ),
+    "mops env use": Entry("modelops.cli.mops.env.use:use", "Make an environment the current one."),
     "mops version": Entry(
         "modelops.cli.mops.version:version", "Say which version this is, and where it runs."
     ),

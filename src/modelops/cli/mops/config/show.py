@@ -63,14 +63,8 @@ def show(call: Call, key: str | None, origin: bool, defaults: bool) -> Settings:
     for note in config.notes:
         call.console.warn(note)
     fields = known_settings()
-    if key is not None and key not in fields:
-        near = nearest(key, fields)
-        raise InvalidInput(
-            f"there is no setting {key}" + (f"; nearest: {', '.join(near)}" if near else ""),
-            hint="mops config show --defaults",
-            code="config.unknown_key",
-            exit_code=2,
-        )
+    if key is not None:
+        check_key(key)
     rows = []
     for name, item in fields.items():
         source = config.origins[name]
@@ -80,6 +74,21 @@ def show(call: Call, key: str | None, origin: bool, defaults: bool) -> Settings:
                 Setting(name, plain(value), source.kind, source.where, item.metadata["doc"])
             )
     return Settings(rows, origin=origin, described=defaults)
+
+
+def check_key(key: str) -> None:
+    """Raises InvalidInput with the nearest keys for one that is not there."""
+    from modelops.config.model import known_settings
+
+    fields = known_settings()
+    if key not in fields:
+        near = nearest(key, fields)
+        raise InvalidInput(
+            f"there is no setting {key}" + (f"; nearest: {', '.join(near)}" if near else ""),
+            hint="mops config show --defaults",
+            code="config.unknown_key",
+            exit_code=2,
+        )
 
 
 def plain(value: object) -> str | int | float | bool | None:
