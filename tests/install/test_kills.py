@@ -50,8 +50,9 @@ def with_old_suite(world: World) -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("then", ["stop", "go-on"])
-@pytest.mark.parametrize("before", ["nothing", "old suite", "ours"])
+@pytest.mark.parametrize(
+    ("before", "then"), [("nothing", "stop"), ("old suite", "go-on"), ("ours", "stop")]
+)
 def test_killed_at_every_command_then_run_again(one_world: World, before: str, then: str) -> None:
     world = one_world
     count_changes(world)

@@ -402,6 +402,7 @@ def test_what_the_script_relies_on(machine: Machine) -> None:
     assert list(machine.bin.iterdir()) == []
 
 
+@pytest.mark.slow
 def test_every_shell_installs(machine: Machine, shell: list[str]) -> None:
     done = run(
         [*shell, ROOT / "install.sh", "--offline", machine.wheels.folder],

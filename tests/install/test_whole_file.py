@@ -93,7 +93,7 @@ def test_nothing_beyond_posix_sh() -> None:
         r"echo -e",
         "pipefail",
         r"<\(",
-        r"^\s*function ",
+        r"^function ",
         r"\| *(ba|z)?sh\b",
     ):
         assert re.search(pattern, text, re.MULTILINE) is None, pattern
