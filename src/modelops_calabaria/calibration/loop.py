@@ -26,7 +26,7 @@ from modelops_calabaria.calibration.rescoring import rescore
 from modelops_calabaria.calibration.result import CalibrationResult
 from modelops_calabaria.calibration.search import (
     CalibrationHopeless,
-    SearchEngine,
+    Proposer,
     SearchOutcome,
     run_search,
 )
@@ -65,7 +65,7 @@ class CalibrationFailed(SimulationFailed):
 
 def run_calibration(
     plan: CalibrationPlan,
-    engine: SearchEngine,
+    engine: Proposer,
     provider: EvaluationProvider,
     journal: Journal,
     *,
@@ -101,7 +101,7 @@ def run_calibration(
 
 def _search(
     plan: CalibrationPlan,
-    engine: SearchEngine,
+    engine: Proposer,
     desk: Desk,
     reporter: Reporter,
     clock: Callable[[], float],

@@ -35,7 +35,7 @@ class SearchOutcome:
     stop_reason: str
 
 
-class SearchEngine(Protocol):
+class Proposer(Protocol):
     """What the loop needs of an engine."""
 
     def ask(self, n: int) -> list[UniqueParameterSet]: ...
@@ -45,7 +45,7 @@ class SearchEngine(Protocol):
 
 def run_search(
     plan: CalibrationPlan,
-    engine: SearchEngine,
+    engine: Proposer,
     desk: Desk,
     *,
     reporter: Reporter,
@@ -65,7 +65,7 @@ class _Search:
     def __init__(
         self,
         plan: CalibrationPlan,
-        engine: SearchEngine,
+        engine: Proposer,
         desk: Desk,
         reporter: Reporter,
         clock: Callable[[], float],

@@ -180,14 +180,15 @@ def test_dirichlet_multinomial_against_scipy_and_its_draws() -> None:
     assert drawn[:, 3].mean() == pytest.approx(8 * 0.9, abs=0.3)
 
 
-def test_many_replicates_in_blocks_are_the_same_numbers(monkeypatch: pytest.MonkeyPatch) -> None:
-    from modelops_calabaria.evaluation.families import base
+def test_many_replicates_in_blocks_are_the_same_numbers() -> None:
+    from modelops_calabaria.evaluation.families.base import BLOCK_CELLS
 
-    table = aligned(OBSERVED, *(SIMULATED * 5))
+    few = aligned(OBSERVED, *SIMULATED)
+    copies = 2 * BLOCK_CELLS // len(few) + 1
+    many = few.take_replicates(list(range(len(SIMULATED))) * copies)
+    assert len(many) > 2 * BLOCK_CELLS
     family = neg_binomial_loglik_per_rep("y", 3.0)
-    whole = family(table)
-    monkeypatch.setattr(base, "BLOCK_CELLS", 2 * ROWS)
-    assert (family(table) == whole).all()
+    assert (family(many) == np.tile(family(few), copies)).all()
 
 
 @pytest.mark.parametrize(
