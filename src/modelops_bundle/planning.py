@@ -150,7 +150,8 @@ class Planner:
 
     def finish(self) -> RegistryPlan:
         """Return the plan; the environment's digest follows what is declared now."""
-        self.registry.environment = self.codebase.environment.record
+        used = self.registry.models or self.registry.targets
+        self.registry.environment = self.codebase.environment.record if used else None
         order: tuple[Action, ...] = (
             "added", "changed", "renamed", "moved", "removed", "unchanged", "new"
         )  # fmt: skip

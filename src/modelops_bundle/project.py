@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import time
 from collections.abc import Mapping
 from contextlib import ExitStack, suppress
 from dataclasses import dataclass
@@ -24,6 +26,7 @@ from modelops_contracts.errors import Conflict, InvalidInput, NotFound
 from modelops_contracts.places import BUNDLE_STORAGE_DIR, REGISTRY_PATH
 
 LOCK_SECONDS = 30.0
+LEFTOVER_SECONDS = 3600.0
 LOCK_FILES = ("uv.lock", "requirements.lock")
 
 _GITIGNORE = "*\n!.gitignore\n!config.yaml\n!registry.yaml\n!tracked.txt\n"
@@ -96,7 +99,19 @@ class Project:
 
     def lock(self, command: str = "") -> FileLock:
         """The lock that every writer of this project holds."""
+        sweep_leftovers(self.storage)
         return FileLock(self.storage / "lock", timeout=LOCK_SECONDS, command=command)
+
+
+def sweep_leftovers(folder: Path) -> None:
+    """Delete what writers left that were killed between writing and renaming, long ago."""
+    oldest = time.time() - LEFTOVER_SECONDS
+    with suppress(OSError):
+        for item in os.scandir(folder):
+            if item.name.startswith(".") and item.name.endswith(".tmp"):
+                with suppress(OSError):
+                    if item.stat(follow_symlinks=False).st_mtime < oldest:
+                        os.unlink(item.path)  # noqa: PTH108  (what scandir gave)
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 import multiprocessing
+import os
 from pathlib import Path
 
 import pytest
@@ -267,3 +268,15 @@ def test_registering_at_once_loses_nothing(tmp_path: Path) -> None:
         pool.map(_register, [(str(tmp_path), number) for number in range(8)])
     assert set(load_registry(tmp_path).targets) == {f"f{number}" for number in range(8)}
     assert set(files) <= set(read_tracked(tmp_path))
+
+
+def test_what_killed_writers_left_is_swept_when_it_is_old(tmp_path: Path) -> None:
+    init_project(tmp_path, name="swept")
+    project = find_project(tmp_path)
+    old, fresh = (project.storage / f".registry.yaml.{name}.tmp" for name in ("a1", "b2"))
+    old.write_text("")
+    fresh.write_text("")
+    os.utime(old, (1_000_000_000, 1_000_000_000))
+    with project.lock("test"):
+        assert not old.exists()
+        assert fresh.exists()
