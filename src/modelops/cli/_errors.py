@@ -152,12 +152,19 @@ def error_lines(told: ErrorReport, screen: Screen) -> list[str]:
     lines = [told.preface] if told.preface else []
     lines += told.traceback.rstrip().splitlines() if told.traceback else []
     lines.append(f"{label} {told.message}")
-    lines += [f"  {detail.path}: {detail.message}" for detail in told.details]
+    details = [f"  {detail.path}: {detail.message}" for detail in told.details]
+    if len(details) > 1 or not _says(told.message, told.details):
+        lines += [line for line in details if f"\n{line}\n" not in f"{told.message}\n"]
     if told.nearest:
         lines.append(f"  nearest: {', '.join(told.nearest)}")
     if told.hint:
         lines.append(f"hint: {told.hint}")
     return lines
+
+
+def _says(message: str, details: Sequence[Any]) -> bool:
+    """Whether the message ends with its only detail already."""
+    return all(message.endswith(detail.message) for detail in details)
 
 
 def error_value(told: ErrorReport) -> dict[str, Any]:

@@ -14,6 +14,9 @@ __all__ = ["complete_study", "find_study_warnings", "fits_outputs", "needed_outp
 
 _MOST = 20
 
+#: The driver holds every wanted simulation in memory, about 1 kB each.
+MOST_SIMULATIONS = 5_000_000
+
 
 def complete_study(study: SimulationStudy, description: ModelDescription) -> SimulationStudy:
     """The study with every parameter of the model in every row, values of the declared kinds.
@@ -35,6 +38,10 @@ def complete_study(study: SimulationStudy, description: ModelDescription) -> Sim
     ]
     if not study.parameter_sets:
         mistakes.append(Detail("$.parameter_sets", "holds no parameter set"))
+    wanted = len(study.parameter_sets) * study.n_replicates
+    if wanted > MOST_SIMULATIONS:
+        told = f"asks for {wanted:,} simulations; one study may hold {MOST_SIMULATIONS:,}"
+        mistakes.append(Detail("$.n_replicates", told))
     specs = {spec["name"]: spec for spec in description.parameters}
     patches = description.scenarios.get(study.scenario, {}).get("param_patches", {})
     rows = [

@@ -197,7 +197,8 @@ def _resolve_parameters(
         try:
             _place(declared, settings, patches, free, fixed, missing)
         except (InvalidInput, ValueError, TypeError) as error:
-            mistakes.append(Detail(f"$.algorithm_config.*.{declared.name}", str(error)))
+            told = _with_hint(declared.name, error)
+            mistakes.append(Detail(f"$.algorithm_config.*.{declared.name}", told))
     if missing:
         mistakes.append(Detail("$.algorithm_config.fixed", _missing_text(missing)))
     if not mistakes and not free:
@@ -205,6 +206,12 @@ def _resolve_parameters(
     if mistakes:
         raise InvalidInput("; ".join(m.message for m in mistakes), details=mistakes)
     return free, fixed
+
+
+def _with_hint(name: str, error: Exception) -> str:
+    text = str(error) if name in str(error) else f"parameter {name}: {error}"
+    hint = getattr(error, "hint", None)
+    return f"{text}; {hint}" if hint else text
 
 
 def _missing_text(names: Sequence[str]) -> str:

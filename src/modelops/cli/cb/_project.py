@@ -232,7 +232,7 @@ class InProcess(Describer):
             return describe_function(kind, reference)
         except ModelOpsError as error:
             # The project's own list helps with a name that cannot be imported, and only with that.
-            if isinstance(error, ImportError):
+            if isinstance(error, ImportError) and error.code != "package_missing":
                 raise with_next_command(error, kind) from error
             raise
         except Exception as error:

@@ -47,6 +47,16 @@ def test_all_mistakes_are_said_at_once() -> None:
     ]
 
 
+def test_what_the_message_says_already_is_not_said_again() -> None:
+    one = [Detail("$.a", "too big")]
+    told = describe(InvalidInput("study: $.a: too big", details=one), "mops", [])
+    assert error_lines(told, Screen()) == ["error: study: $.a: too big"]
+    two = [Detail("$.a", "too big"), Detail("$.b", "too small")]
+    listed = "study: 2 mistakes\n  $.a: too big\n  $.b: too small"
+    told = describe(InvalidInput(listed, details=two), "mops", [])
+    assert "\n".join(error_lines(told, Screen())) == f"error: {listed}"
+
+
 def test_the_authors_traceback_is_shown_in_full_and_ours_only_on_request() -> None:
     failed = SimulationFailed("model raised", remote_traceback="Traceback\n  line\nValueError: x\n")
     assert error_lines(describe(failed, "mops", []), Screen())[:3] == [

@@ -75,6 +75,11 @@ def test_values_that_are_no_numbers(value: object) -> None:
         complete_study(study({"beta": value}), SIR)
 
 
+def test_more_simulations_than_a_study_can_hold_are_refused_at_once() -> None:
+    with pytest.raises(InvalidInput, match="1,000,000,000 simulations; one study may hold"):
+        complete_study(study(n_replicates=10**9), SIR)
+
+
 def test_half_an_integer_is_refused() -> None:
     with pytest.raises(InvalidInput, match="whole number"):
         complete_study(study({"beta": 0.5, "n0": 3.5}), SIR)

@@ -53,7 +53,10 @@ def test_constant_bounds_fix_a_parameter() -> None:
         ({"bata": {"lower": 0.2, "upper": 1.0}}, r"no parameter 'bata'; did you mean beta"),
         ({"n0": {"lower": 1.5, "upper": 3}}, "n0"),
         ({"n0": {"lower": 1, "upper": 3, "kind": "float"}}, "n0: kind 'float'"),
-        ({"beta": {"lower": 0.2, "upper": 1.0, "transform": "lug"}}, "Unknown transform 'lug'"),
+        (
+            {"beta": {"lower": 0.2, "upper": 1.0, "transform": "lug"}},
+            "beta: Unknown transform 'lug'; did you",
+        ),
         ({"beta": {"lower": 0.2, "upper": 1.0, "lowr": 1}}, r"beta: unknown key 'lowr'.*lower"),
         ({"gamma": {"lower": 0.1, "upper": 0.5}, **FREE}, "gamma is both free and fixed"),
     ],
