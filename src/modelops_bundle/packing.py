@@ -82,6 +82,8 @@ def unpack_layer(
     kind, and for more bytes than the declared files can need. Existing files are never replaced
     and links are never followed: everything is created new.
     """
+    from zstandard import ZstdError
+
     limit = _tar_size(rows, links) + _HEADER_ALLOWANCE * (len(rows) + 1)
     reader = _decoded(stream, layer)
     bounded = _Bounded(reader, limit, layer.digest)
@@ -93,10 +95,10 @@ def unpack_layer(
                 if row is None:
                     raise IntegrityError(f"layer {layer.digest}: undeclared entry {member.name!r}")
                 _extract(archive, member, row, links, root)
-    except tarfile.TarError as error:
+        while bounded.read(CHUNK):
+            pass  # to the end, so that the digests are checked
+    except (tarfile.TarError, ZstdError, EOFError) as error:
         raise IntegrityError(f"layer {layer.digest} is not a readable archive: {error}") from None
-    while bounded.read(CHUNK):
-        pass  # to the end, so that the digests are checked
     if bounded.digest() != layer.diff_id:
         raise IntegrityError(f"layer {layer.digest}: its content is not {layer.diff_id}")
     while stream.read(CHUNK):
@@ -221,6 +223,67 @@ def _extract(
             stream.write(chunk)
     if digest.hexdigest() != row.sha256:
         raise IntegrityError(f"{row.path} does not have the content that the bundle declares")
+
+
+class Reopened(io.RawIOBase):
+    """The bytes of a layer as a stream that can go back: it is packed anew from the start."""
+
+    def __init__(self, packed: PackedLayer) -> None:
+        super().__init__()
+        self._packed = packed
+        self._stream: BinaryIO | None = None
+        self._position = 0
+        self._wanted = 0
+
+    def readable(self) -> bool:
+        """True: this is a stream to read."""
+        return True
+
+    def seekable(self) -> bool:
+        """True, at the price of packing again what is skipped."""
+        return True
+
+    def tell(self) -> int:
+        """Return where the next byte comes from."""
+        return self._wanted
+
+    def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
+        """Go to an offset from the start, the current place or the end."""
+        start = {io.SEEK_SET: 0, io.SEEK_CUR: self._wanted, io.SEEK_END: self._packed.layer.size}
+        self._wanted = start[whence] + offset
+        return self._wanted
+
+    def read(self, size: int = -1) -> bytes:
+        """Return up to `size` bytes, fewer only at the end."""
+        stream = self._at(self._wanted)
+        data = stream.read(size)
+        self._position = self._wanted = self._wanted + len(data)
+        return data
+
+    def readinto(self, buffer: object) -> int:
+        """Read into a buffer."""
+        view = memoryview(buffer)  # type: ignore[arg-type]
+        data = self.read(len(view))
+        view[: len(data)] = data
+        return len(data)
+
+    def close(self) -> None:
+        """Close what is open."""
+        if self._stream is not None:
+            self._stream.close()
+        super().close()
+
+    def _at(self, offset: int) -> BinaryIO:
+        if self._stream is None or offset < self._position:
+            if self._stream is not None:
+                self._stream.close()
+            self._stream, self._position = self._packed.open(), 0
+        while self._position < offset:
+            skipped = self._stream.read(min(CHUNK, offset - self._position))
+            if not skipped:
+                break
+            self._position += len(skipped)
+        return self._stream
 
 
 class _FromChunks(io.RawIOBase):

@@ -90,6 +90,11 @@ class LayoutStore:
         """Say whether a blob is there; a file under its final name is always whole."""
         return self._blob(digest).is_file()
 
+    def blob_size(self, digest: str) -> int | None:
+        """Return the size of a blob, None when it is not there."""
+        path = self._blob(digest)
+        return path.stat().st_size if path.is_file() else None
+
     def get_blob(self, digest: str) -> BinaryIO:
         """Return a blob as a stream that raises `IntegrityError` at its end if it was damaged."""
         path = self._blob(digest)

@@ -27,3 +27,7 @@ class BundleStore(ArtifactStore, Protocol):
         """As in the port. `expected` is the digest the tag must have now, None when there must be
         no such tag; `Conflict` carrying the digest found otherwise, and the tag stays."""
         ...
+
+    def blob_size(self, digest: str) -> int | None:
+        """Return the size of a blob as stored, -1 when the store does not say, None without it."""
+        ...

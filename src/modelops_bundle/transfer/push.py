@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import io
 from collections.abc import Mapping, Sequence
-from contextlib import ExitStack
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
 
@@ -27,7 +27,8 @@ from modelops_bundle.manifest import (
     sha256_of,
 )
 from modelops_bundle.oci import media_types
-from modelops_bundle.packing import OpenFile, PackedLayer, pack_layer
+from modelops_bundle.oci.parallel import run_parallel
+from modelops_bundle.packing import OpenFile, PackedLayer, Reopened, pack_layer
 from modelops_bundle.placement import Bucket, place_files
 from modelops_bundle.preflight import Preflight, refuse_unready, remember_sketches, run_preflight
 from modelops_bundle.project import Project
@@ -35,6 +36,7 @@ from modelops_bundle.refreshing import find_new, name_commands, plan_refresh
 from modelops_bundle.registry import load_registry
 from modelops_bundle.snapshot.index import FileRow, bundle_mode
 from modelops_bundle.tracking import refuse_untrackable, write_tracked
+from modelops_bundle.transfer.journal import finish_journal
 from modelops_contracts.atomic import write_atomically
 from modelops_contracts.errors import Conflict, InvalidInput, NotFound
 from modelops_contracts.registry import REGISTRY_PATH, BundleRegistry, EnvironmentRecord
@@ -244,6 +246,7 @@ def push(
 ) -> PushResult:
     """Plan and apply a push; see `plan_push` and `apply_push` for what it raises."""
     with project.lock("mops bundle push"):
+        finish_journal(project)
         codebase = open_codebase(project)
         plan = plan_push(
             project, store, tag, allow_stale=allow_stale, force=force, codebase=codebase
@@ -343,7 +346,8 @@ def _refuse_lost_update(
     raise Conflict(
         f"{reference} holds work that this project has not seen; pushing would undo: {shown}",
         code="lost_update",
-        hint="mops bundle push --tag NAME keeps both; mops bundle push --force replaces it",
+        hint="mops bundle pull merges it into this project; "
+        "mops bundle push --tag NAME keeps both; --force replaces it",
         exit_code=3,
     )
 
@@ -433,31 +437,37 @@ def _opener(plan: PushPlan) -> OpenFile:
 def _send_layers(
     plan: PushPlan, store: BundleStore, reporter: Reporter
 ) -> tuple[list[Layer], int, int]:
+    """Pack and send layers, several at a time where the store is far away."""
     rows = {row.path: row for row in plan.rows}
     open_file = _opener(plan)
-    layers: list[Layer] = []
-    sent = count = 0
-    for number, bucket in enumerate(plan.buckets):
+
+    def send(number: int) -> tuple[Layer, bool]:
         known = plan.reused.get(number)
         if known is not None and store.has_blob(known.digest):
-            layers.append(known)
             reporter.advance()
-            continue
-        with ExitStack() as stack:
-            members = [rows[path] for path in bucket.paths]
-            packed = stack.enter_context(pack_layer(bucket, members, dict(plan.links), open_file))
-            if not store.has_blob(packed.layer.digest):
+            return known, False
+        bucket = plan.buckets[number]
+        members = [rows[path] for path in bucket.paths]
+        with pack_layer(bucket, members, dict(plan.links), open_file) as packed:
+            fresh = not store.has_blob(packed.layer.digest)
+            if fresh:
                 _send(store, packed)
-                sent += packed.layer.size
-                count += 1
-            layers.append(packed.layer)
         reporter.advance()
-    return layers, sent, count
+        return packed.layer, fresh
+
+    client = getattr(store, "http", None)
+    done = run_parallel(
+        [partial(send, number) for number in range(len(plan.buckets))],
+        int(getattr(store, "parallel", 1)),
+        stopped=getattr(client, "stopped", None),
+    )
+    sent = [layer.size for layer, fresh in done if fresh]
+    return [layer for layer, _ in done], sum(sent), len(sent)
 
 
 def _send(store: BundleStore, packed: PackedLayer) -> None:
-    with packed.open() as stream:
-        store.put_blob(packed.layer.digest, stream)
+    with Reopened(packed) as stream:
+        store.put_blob(packed.layer.digest, stream)  # type: ignore[arg-type]
 
 
 def _index(plan: PushPlan, layers: Sequence[Layer]) -> BundleIndex:
