@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from modelops.results.layout import eval_folder, segment_of
 from modelops.results.objects import Objects
+from modelops.results.reading import read_table_file
 from modelops_contracts.errors import NotFound
 from modelops_contracts.evaluation import Evaluation, TargetScore
 
@@ -104,9 +105,7 @@ class EvaluationShelf:
             read.add(name)
 
     def _load(self, folder: str, name: str) -> pl.DataFrame:
-        import polars as pl
-
-        return pl.read_parquet(io.BytesIO(self._objects.get(f"{folder}/{name}.parquet")))
+        return read_table_file(self._objects, f"{folder}/{name}.parquet")
 
     def _write(self, folder: str, frame: pl.DataFrame) -> str:
         buffer = io.BytesIO()

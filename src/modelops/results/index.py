@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import contextlib
-import io
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from modelops.results.layout import segment_of
 from modelops.results.objects import Objects
+from modelops.results.reading import read_table_file
 from modelops.results.segments import Part, index_schema, parts_of
 from modelops_contracts.errors import NotFound, Unavailable
 
@@ -51,9 +51,7 @@ class CodeIndex:
 
     def read(self, segment: str) -> pl.DataFrame:
         """One index as it was written. Raises NotFound when it has been merged away."""
-        import polars as pl
-
-        return pl.read_parquet(io.BytesIO(self._objects.get(self.path(segment))))
+        return read_table_file(self._objects, self.path(segment))
 
     def path(self, segment: str) -> str:
         return f"{self._folder}/{segment}.parquet"

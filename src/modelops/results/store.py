@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
-import io
 import itertools
 import json
 import secrets
@@ -33,6 +32,7 @@ from modelops.results.layout import (
     sims_folder,
 )
 from modelops.results.objects import Objects, open_objects
+from modelops.results.reading import read_part
 from modelops.results.segments import (
     Part,
     Segment,
@@ -294,9 +294,7 @@ class ResultsStore:
         return frame
 
     def _read_part(self, path: str) -> pl.DataFrame:
-        import polars as pl
-
-        return pl.read_parquet(io.BytesIO(self._objects.get(path)))
+        return read_part(self._objects, path)
 
     # ------------------------------------------------------------ private: writing
 
@@ -409,7 +407,10 @@ def _check_format(objects: Objects) -> None:
     try:
         found = int(json.loads(text)["format"])
     except (ValueError, KeyError, TypeError) as error:
-        raise IntegrityError(f"{FORMAT_FILE} in {objects.where} is damaged") from error
+        raise IntegrityError(
+            f"{FORMAT_FILE} in {objects.where} is damaged",
+            hint=f"remove {objects.where}/{FORMAT_FILE}; it holds nothing but a number",
+        ) from error
     if found > FORMAT:
         raise Conflict(
             f"{objects.where} was written in results format {found}; this version reads {FORMAT}",
