@@ -1,4 +1,4 @@
-"""What a notebook calls: calibrate, run_study, evaluate, check. Everything runs in this process."""
+"""What a notebook calls: calibrate, run_study, evaluate, check; in this process or by a service."""
 
 from __future__ import annotations
 
@@ -17,7 +17,13 @@ from modelops_calabaria.calibration.loop import run_calibration
 from modelops_calabaria.calibration.plan import fingerprint, plan_calibration
 from modelops_calabaria.calibration.result import CalibrationResult
 from modelops_calabaria.calibration.seeds import search_seeds
-from modelops_calabaria.calibration.studies import StudyResult, complete, run_rows, study_rows
+from modelops_calabaria.calibration.studies import (
+    StudyResult,
+    complete,
+    run_rows,
+    simulating,
+    study_rows,
+)
 from modelops_calabaria.describe import describe_model, describe_target
 from modelops_calabaria.diagnostics.numbers import diagnose
 from modelops_calabaria.outcome.findings import FAIL, WARN, Finding
@@ -26,7 +32,7 @@ from modelops_calabaria.targets import resolve_targets
 from modelops_contracts.digests import canonical_json, digest_bytes
 from modelops_contracts.errors import InvalidInput, InvalidType, ModelOpsError
 from modelops_contracts.models import ModelDescription, TargetDescription
-from modelops_contracts.ports import NullReporter, Reporter
+from modelops_contracts.ports import NullReporter, Reporter, SimulationService
 from modelops_contracts.types import Evaluation
 
 __all__ = [
@@ -63,18 +69,19 @@ def calibrate(
     rescore: Mapping[str, int] | None = None,
     stop: Mapping[str, Any] | None = None,
     journal: str | Path | None = None,
-    service: object = None,
+    service: SimulationService | None = None,
     progress: Reporter | None = None,
 ) -> CalibrationResult:
     """Find parameters that fit the targets, and confirm the value of the best.
 
     ``parameters`` maps names to (lower, upper[, transform]), or lists names to be searched in their
     declared bounds; None searches all that are not fixed. ``weights`` are by target name. ``stop``
-    holds max_iterations, max_loss, patience, min_delta, max_seconds. With ``journal``, a directory,
+    holds max_iterations, max_loss, patience, min_delta, max_seconds. ``service`` simulates
+    elsewhere and gives the same numbers; targets are scored here. With ``journal``, a directory,
     finished evaluations are kept there, a second call continues, and the result is saved beside.
     Raises CalibrationFailed when there is no result, InvalidInput for what does not fit.
     """
-    _refuse_service(service)
+    _check_service(service)
     instance = _instance_of(model)
     description = describe_model(instance)
     described = _describe_targets(targets)
@@ -99,7 +106,7 @@ def calibrate(
     )
     plan = plan_calibration(spec, description, [target for _, target in described])
     provider = InProcessProvider(
-        LocalModel(instance, scenario, config),
+        simulating(service, instance, scenario, config),
         [target for target, _ in described],
         weights={target.name: plan.weights[target.entrypoint] for _, target in described},
         **plan.policy,
@@ -136,7 +143,7 @@ def run_study(
     fixed: Mapping[str, float] | None = None,
     crn: str = "none",
     base_seed: int = 42,
-    service: object = None,
+    service: SimulationService | None = None,
     progress: Reporter | None = None,
 ) -> StudyResult:
     """Simulate a design; see :class:`StudyResult` for the tables.
@@ -145,7 +152,7 @@ def run_study(
     A simulation that fails becomes a row of ``failures``. Raises InvalidInput for what the model
     does not have.
     """
-    _refuse_service(service)
+    _check_service(service)
     instance = _instance_of(model)
     scenarios = (scenario,) if isinstance(scenario, str) else tuple(scenario)
     for name in scenarios:
@@ -172,6 +179,7 @@ def run_study(
         outputs=outputs,
         config=config,
         reporter=progress or NullReporter(),
+        service=service,
     )
 
 
@@ -276,11 +284,11 @@ def _reproducibility(model: BaseModel, first: Evaluation, second: Evaluation) ->
 # ---------------------------------------------------------------- arguments
 
 
-def _refuse_service(service: object) -> None:
-    if service is not None:
-        raise InvalidInput(
-            "service: only None is supported here, which runs in this process",
-            hint="use mops jobs submit to run on several cores",
+def _check_service(service: object) -> None:
+    if service is not None and not isinstance(service, SimulationService):
+        raise InvalidType(
+            f"service must be a SimulationService, not {type(service).__name__}",
+            hint="leave it out to run in this process",
         )
 
 

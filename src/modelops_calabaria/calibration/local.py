@@ -7,7 +7,7 @@ from collections import OrderedDict, deque
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from types import TracebackType
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 from modelops_calabaria.base_model import BaseModel, run_model
 from modelops_calabaria.calibration.desk import Ticket
@@ -18,7 +18,7 @@ from modelops_contracts.types import ErrorInfo, Evaluation, UniqueParameterSet
 if TYPE_CHECKING:
     import polars as pl
 
-__all__ = ["Failure", "InProcessProvider", "LocalModel"]
+__all__ = ["Failure", "InProcessProvider", "LocalModel", "Simulating"]
 
 Tables = Mapping[str, "pl.DataFrame"]
 
@@ -37,6 +37,28 @@ class Failure:
             "message": self.error.message,
             "traceback": self.traceback,
         }
+
+
+class Simulating(Protocol):
+    """Whatever simulates one model in one scenario and configuration."""
+
+    scenario: str
+
+    def prefetch(
+        self,
+        params: UniqueParameterSet,
+        seeds: Sequence[int],
+        outputs: Sequence[str] | None = None,
+    ) -> None:
+        """Say what will be asked for soon."""
+
+    def run(
+        self, params: UniqueParameterSet, seed: int, outputs: Sequence[str] | None = None
+    ) -> Tables | Failure:
+        """Tables of one simulation, or what the author's code raised."""
+
+    def cancel(self) -> None:
+        """What was said to come will not be asked for."""
 
 
 class _AuthorsCode:
@@ -87,6 +109,17 @@ class LocalModel:
                 self._known.popitem(last=False)
         return self._known[key]
 
+    def prefetch(
+        self,
+        params: UniqueParameterSet,
+        seeds: Sequence[int],
+        outputs: Sequence[str] | None = None,
+    ) -> None:
+        """Nothing runs ahead in one process."""
+
+    def cancel(self) -> None:
+        """Nothing is running."""
+
     def _simulate(
         self, params: UniqueParameterSet, seed: int, outputs: Sequence[str] | None
     ) -> Tables | Failure:
@@ -111,11 +144,11 @@ class LocalModel:
 
 
 class InProcessProvider:
-    """Evaluates tickets one after the other when their outcome is asked for."""
+    """Evaluates tickets one after the other, in this process, when their outcome is asked for."""
 
     def __init__(
         self,
-        local: LocalModel,
+        local: Simulating,
         targets: Sequence[Any],
         *,
         weights: Mapping[str, float] | None = None,
@@ -130,6 +163,7 @@ class InProcessProvider:
 
     def start(self, ticket: Ticket) -> None:
         self._waiting.append(ticket)
+        self._local.prefetch(ticket.params, ticket.seeds)
 
     def next_outcome(self) -> tuple[Ticket, Evaluation]:
         ticket = self._waiting.popleft()
@@ -137,11 +171,13 @@ class InProcessProvider:
 
     def cancel_all(self) -> None:
         self._waiting.clear()
+        self._local.cancel()
 
     def evaluate(self, params: UniqueParameterSet, seeds: Sequence[int]) -> Evaluation:
         """Simulate with every seed and score all targets."""
         from modelops_calabaria.evaluation.joint import evaluate_joint
 
+        self._local.prefetch(params, seeds)
         runs = [self._local.run(params, seed) for seed in seeds]
         return evaluate_joint(
             self._targets,
@@ -164,6 +200,8 @@ class InProcessProvider:
         """Predictive ranges per target name; simulations that failed are left out."""
         from modelops_calabaria.evaluation.predictive import predictive_ensemble
 
+        for params, seeds in draws:
+            self._local.prefetch(params, seeds)
         runs = [(p, self._local.run(p, s)) for p, seeds in draws for s in seeds]
         members = [(p.params, run) for p, run in runs if not isinstance(run, Failure)]
         return {

@@ -7,18 +7,24 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from modelops_calabaria.base_model import BaseModel
-from modelops_calabaria.calibration.local import Failure, InProcessProvider, LocalModel
+from modelops_calabaria.calibration.local import (
+    Failure,
+    InProcessProvider,
+    LocalModel,
+    Simulating,
+)
+from modelops_calabaria.calibration.remote import ServiceModel
 from modelops_calabaria.sampling.base import SamplingStrategy
 from modelops_contracts.digests import common_study_seed, study_seed
 from modelops_contracts.errors import InvalidInput
-from modelops_contracts.ports import Reporter
+from modelops_contracts.ports import Reporter, SimulationService
 from modelops_contracts.study import SimulationStudy
 from modelops_contracts.types import Evaluation, UniqueParameterSet
 
 if TYPE_CHECKING:
     import polars as pl
 
-__all__ = ["StudyResult", "StudyRow", "run_rows", "study_rows"]
+__all__ = ["StudyResult", "StudyRow", "run_rows", "simulating", "study_rows"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -190,23 +196,45 @@ def run_rows(
     outputs: Sequence[str] | None,
     config: Mapping[str, Any] | None,
     reporter: Reporter,
+    service: SimulationService | None = None,
 ) -> StudyResult:
-    """Simulate every row in every scenario, one after the other."""
+    """Simulate every row in every scenario; without a service one after the other."""
     kept = _Collected()
     reporter.start("study", len(rows) * len(scenarios))
     for scenario in scenarios:
         # Remembers one parameter set's replicates, which its evaluation reads again.
-        local = LocalModel(model, scenario, config, remember=max(len(r.seeds) for r in rows))
+        remember = max(len(r.seeds) for r in rows)
+        local = simulating(service, model, scenario, config, remember=remember)
         scorer = InProcessProvider(local, targets) if targets else None
-        for row in rows:
+        for number, row in enumerate(rows):
+            for coming in rows[:_AHEAD] if number == 0 else rows[number + _AHEAD - 1 :][:1]:
+                local.prefetch(coming.params, coming.seeds, outputs if scorer is None else None)
             n_failed = _run_row(local, scorer, row, outputs, kept)
             reporter.advance(1, failed=1 if n_failed else 0)
     reporter.finish()
     return _study_result(rows, kept)
 
 
+#: Parameter sets a service is told of before they are needed.
+_AHEAD = 64
+
+
+def simulating(
+    service: SimulationService | None,
+    model: BaseModel,
+    scenario: str,
+    config: Mapping[str, Any] | None,
+    *,
+    remember: int = 4096,
+) -> Simulating:
+    """The model in this process, or through a service."""
+    if service is None:
+        return LocalModel(model, scenario, config, remember=remember)
+    return ServiceModel(service, model, scenario, config, remember=remember)
+
+
 def _run_row(
-    local: LocalModel,
+    local: Simulating,
     scorer: InProcessProvider | None,
     row: StudyRow,
     outputs: Sequence[str] | None,

@@ -206,7 +206,7 @@ class TestRunStudy:
             ({"design": 5}, "a design is"),
             ({"n_replicates": 0}, "n_replicates"),
             ({"fixed": {"beta": 1.0}}, "both in the design and fixed"),
-            ({"service": object()}, "service: only None"),
+            ({"service": object()}, "service must be a SimulationService, not object"),
             ({"crn": "yes"}, "crn must be"),
         ],
     )
