@@ -10,7 +10,13 @@ from pathlib import PurePosixPath
 from modelops_bundle.codebase import Codebase
 from modelops_bundle.entries import CodeRecord, Found, accepts_entrypoint, describe_entry
 from modelops_bundle.findings import Finding, Fix
-from modelops_contracts.discovery import find_class, list_models, list_targets
+from modelops_contracts.discovery import (
+    FoundModel,
+    FoundTarget,
+    find_class,
+    list_models,
+    list_targets,
+)  # fmt: skip
 from modelops_contracts.errors import InvalidInput
 from modelops_contracts.registry import (
     BundleRegistry,
@@ -110,15 +116,26 @@ def find_symbol(
     codebase: Codebase, kind: Kind, path: str, symbol: str, *, named: bool = False
 ) -> Found | None:
     """Return the model or target of this name, if the file has it."""
-    facts = codebase.facts(path)
     if kind == "target":
-        targets = {item.name: item for item in list_targets(facts, codebase.lookup)}
-        return targets.get(symbol)
-    models = {item.name: item for item in list_models(facts, codebase.lookup)}
+        return codebase.once(targets_of, path).get(symbol)
+    models = codebase.once(models_of, path)
     if symbol in models or not named:
         return models.get(symbol)
+    facts = codebase.facts(path)
     found = find_class(symbol, facts, codebase.lookup)
     return found if found is not None and found.bases else None
+
+
+def models_of(codebase: Codebase, path: str) -> dict[str, FoundModel]:
+    """Return the models of a file by the names of their classes."""
+    facts = codebase.facts(path)
+    return {item.name: item for item in list_models(facts, codebase.lookup)}
+
+
+def targets_of(codebase: Codebase, path: str) -> dict[str, FoundTarget]:
+    """Return the targets of a file by the names of their functions."""
+    facts = codebase.facts(path)
+    return {item.name: item for item in list_targets(facts, codebase.lookup)}
 
 
 class _About:

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
+from typing import Any, TypeVar
 
 from modelops_bundle.environment import PROJECT_FILE, EnvironmentFacts, read_environment
 from modelops_bundle.fingerprint import file_fingerprint, mentions_docstrings
@@ -17,6 +18,8 @@ from modelops_bundle.snapshot.index import StatIndex
 from modelops_bundle.snapshot.scan import WorkingFiles
 from modelops_contracts.discovery import ModuleFacts, scan_source
 from modelops_contracts.errors import InvalidInput, NotFound
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +66,7 @@ class Codebase:
         self._facts: dict[str, ModuleFacts | InvalidInput] = {}
         self._environment: EnvironmentFacts | None = None
         self._touched: set[str] = set()
+        self._answers: dict[tuple[object, ...], Any] = {}
 
     @property
     def import_roots(self) -> tuple[str, ...]:
@@ -154,6 +158,17 @@ class Codebase:
         """Return the fingerprint of a whole file, remembered by its content."""
         digest = self.digest(path) or ""
         return str(self.cache.get("fp1", digest, lambda: self._fingerprint(path)))
+
+    def once(self, compute: Callable[..., T], *question: object) -> T:
+        """Return `compute(self, *question)`, computed the first time only.
+
+        Many entries share a file, a folder or an import, and ask the same of it.
+        """
+        key = (compute, *question)
+        if key not in self._answers:
+            self._answers[key] = compute(self, *question)
+        answer: T = self._answers[key]
+        return answer
 
     def names_in(self, folder: str) -> frozenset[str]:
         """Return the names in a root-relative directory; `""` is the root."""

@@ -154,8 +154,8 @@ def _entrypoint(codebase: Codebase, found: Found, recorded: Entry | None) -> str
 
 def _closure_of(codebase: Codebase, found: Found, registration: Registration) -> Closure:
     if registration.auto_code:
-        return find_closure(codebase, found.path, tuple(registration.code))
-    own = find_closure(codebase, found.path)
+        return codebase.once(find_closure, found.path, tuple(registration.code))
+    own = codebase.once(find_closure, found.path, ())
     return Closure((found.path,), own.notes, tuple(p for p in own.broken if p == found.path))
 
 
@@ -235,7 +235,12 @@ def _texts_of(codebase: Codebase, path: str, found: Found) -> list[str]:
     if path == found.path:
         body = slice_statements(facts.tree, found.name)
         return list(_named_paths(body, facts, codebase.lookup))
-    return list(_named_paths(facts.tree.body, facts, codebase.lookup))
+    return codebase.once(_texts_of_file, path)
+
+
+def _texts_of_file(codebase: Codebase, path: str) -> list[str]:
+    facts = codebase.facts(path)
+    return list(dict.fromkeys(_named_paths(facts.tree.body, facts, codebase.lookup)))
 
 
 def _named_paths(body: list[ast.stmt], facts: ModuleFacts, lookup: Lookup) -> Iterator[str]:
@@ -281,16 +286,16 @@ def _shipped(
     if registration.code_mode == "package":
         for folder in {posixpath.dirname(path) for path in closure.files}:
             if folder not in codebase.import_roots:
-                files.update(_folder_files(codebase, folder))
+                files.update(codebase.once(_folder_files, folder))
     files.update(name for name in (PROJECT_FILE, *LOCK_FILES) if codebase.is_file(name))
     return tuple(sorted(path for path in files if codebase.is_file(path)))
 
 
-def _folder_files(codebase: Codebase, folder: str) -> Iterator[str]:
-    for name in sorted(codebase.names_in(folder)):
-        path = f"{folder}/{name}"
-        if codebase.is_file(path) and not codebase.ignore.is_ignored(path):
-            yield path
+def _folder_files(codebase: Codebase, folder: str) -> tuple[str, ...]:
+    paths = [f"{folder}/{name}" for name in sorted(codebase.names_in(folder))]
+    return tuple(
+        path for path in paths if codebase.is_file(path) and not codebase.ignore.is_ignored(path)
+    )
 
 
 def _notes_of(found: Found, closure: Closure, entry_id: str) -> Iterator[Finding]:

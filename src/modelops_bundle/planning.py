@@ -9,13 +9,19 @@ from typing import Literal
 
 from modelops_bundle.candidates import candidate_of, lost_entry
 from modelops_bundle.changes import Action, Change, Decision
-from modelops_bundle.checking import effective_registration, find_symbol, is_named
+from modelops_bundle.checking import (
+    effective_registration,
+    find_symbol,
+    is_named,
+    models_of,
+    targets_of,
+)  # fmt: skip
 from modelops_bundle.codebase import Codebase
 from modelops_bundle.entries import CodeRecord, Found, derive_id, describe_entry
 from modelops_bundle.findings import Finding, sort_findings
 from modelops_bundle.fingerprint import find_definition, token_pairs
 from modelops_bundle.renames import Match, match_renames
-from modelops_contracts.discovery import FoundModel, FoundTarget, list_models, list_targets
+from modelops_contracts.discovery import FoundModel, FoundTarget
 from modelops_contracts.errors import Conflict, InvalidInput, NotFound, nearest
 from modelops_contracts.registry import (
     BundleRegistry,
@@ -379,13 +385,9 @@ def definitions_of(
         users = [item for item in entries if item.path.as_posix() == path]
         hint = "mops bundle refresh" if users else "name an existing Python file"
         raise NotFound(f"file {path} not found", code="file_missing", hint=hint)
-    facts = codebase.facts(path)
-    found: list[Found] = []
     if kind == "model":
-        found.extend(list_models(facts, codebase.lookup))
-    else:
-        found.extend(list_targets(facts, codebase.lookup))
-    return {item.name: item for item in found}
+        return dict(codebase.once(models_of, path))
+    return dict(codebase.once(targets_of, path))
 
 
 def _choose(

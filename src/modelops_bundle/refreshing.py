@@ -17,6 +17,7 @@ from modelops_bundle.checking import (
 from modelops_bundle.codebase import Codebase
 from modelops_bundle.entries import Found, derive_id
 from modelops_bundle.findings import Finding
+from modelops_bundle.fingerprint import similarity
 from modelops_bundle.planning import (
     Planner,
     RegisterOptions,
@@ -95,8 +96,7 @@ def _refresh_entry(
         )
         registration = effective_registration(item.entry)
         entry_id = choose_id(found, item.id, item.entry, registration, RegisterOptions())
-        reason = "same body" if match.similarity == 1.0 else f"similarity {match.similarity:.2f}"
-        planner.put(found, entry_id, registration, old_id=item.id, reasons=(reason,))
+        planner.put(found, entry_id, registration, old_id=item.id, reasons=_why(match))
         return
     if item.lost:
         reason = str(item.findings[0]).partition(": ")[2]
@@ -116,6 +116,14 @@ def _refresh_entry(
     registration = effective_registration(item.entry)
     entry_id = choose_id(known, item.id, item.entry, registration, RegisterOptions())
     planner.put(known, entry_id, registration, old_id=None if entry_id == item.id else item.id)
+
+
+def _why(match: Match) -> tuple[str, ...]:
+    if match.lost.body is not None and match.lost.body == match.candidate.body:
+        return ("same body",)
+    if match.lost.sketch is None:
+        return ()
+    return (f"similarity {similarity(match.lost.sketch, match.candidate.sketch):.2f}",)
 
 
 def _unregistered(planner: Planner, kind: Kind, checked: Sequence[CheckedEntry]) -> list[Found]:

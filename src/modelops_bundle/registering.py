@@ -44,7 +44,9 @@ def register(
     name = relative_path(project.root, path, cwd=cwd)
     with project.lock(f"mops bundle register-{kind}"):
         codebase = open_codebase(project)
-        plan = plan_registration(codebase, load_registry(project.root), kind, name, wanted)
+        plan = plan_registration(
+            codebase, load_registry(project.root, cache=codebase.cache), kind, name, wanted
+        )
         if dry_run:
             return preview_plan(project, plan)
         return apply_plan(project, plan, codebase)
@@ -60,7 +62,7 @@ def refresh(
     """
     with project.lock("mops bundle refresh"):
         codebase = open_codebase(project)
-        plan = plan_refresh(codebase, load_registry(project.root), options)
+        plan = plan_refresh(codebase, load_registry(project.root, cache=codebase.cache), options)
         plan = replace(
             plan, untrack=_vanished(project, plan), findings=_what_remains(codebase, plan)
         )
@@ -84,7 +86,7 @@ def unregister(
     """
     with project.lock("mops bundle unregister"):
         codebase = open_codebase(project)
-        planner = Planner(codebase, load_registry(project.root))
+        planner = Planner(codebase, load_registry(project.root, cache=codebase.cache))
         for entry_id in ids:
             chosen = _kind_of(planner, entry_id, kind)
             _refuse_member(planner, chosen, entry_id, force=force)

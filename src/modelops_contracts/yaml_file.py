@@ -37,12 +37,22 @@ def write_yaml(path: Path, wanted: Mapping[str, Any], *, template: Path | None =
     if not text.strip():
         write_atomically(path, dump_yaml(wanted))
         return True
-    parse_yaml(text, str(base))
-    updated = update_yaml(text, wanted)
+    updated = _updated(text, wanted, str(base))
     if path.exists() and updated == text:
         return False
     write_atomically(path, updated)
     return True
+
+
+def _updated(text: str, wanted: Mapping[str, Any], path: str) -> str:
+    from ruamel.yaml.error import YAMLError
+
+    _refuse_conflict_markers(text, path)
+    try:
+        return update_yaml(text, wanted)
+    except YAMLError:
+        parse_yaml(text, path)  # names the line
+        raise
 
 
 def parse_yaml(text: str, path: str) -> Any:

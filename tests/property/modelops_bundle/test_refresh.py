@@ -167,7 +167,7 @@ def check(files: int, chance: random.Random) -> None:
         for entry in registry.models.values():
             entry.labels = entry.registration.labels = {"class": entry.symbol}
         save_registry(project.root, registry)
-        assert validate_registry(load_registry(project.root), project.root) == []
+        assert validate_registry(registry, project.root) == []
 
         after = change(before, chance)
         for item in before:

@@ -1,10 +1,15 @@
 from __future__ import annotations
 
 import ast
+import json
+import shutil
+import subprocess
+from pathlib import Path
 from textwrap import dedent
 
 import pytest
 
+import modelops_bundle
 from modelops_bundle.fingerprint import (
     FIELDS,
     body_fingerprint,
@@ -60,6 +65,55 @@ def test_golden_value() -> None:
     assert file_fingerprint(parse(SAMPLE)) == (
         "fp1:d4a35156b29034b865580ebb219a9ffc0c25392b7fedfbabadba2be9b4131bd1"
     )
+
+
+PRINT_FINGERPRINTS = """
+import ast, json, sys
+sys.path.insert(0, sys.argv[1])
+from modelops_bundle.fingerprint import file_fingerprint
+print(json.dumps([file_fingerprint(ast.parse(text)) for text in json.load(sys.stdin)]))
+"""
+
+
+def find_python(version: str) -> str | None:
+    """Return an interpreter that starts: a shim on PATH may have nothing behind it."""
+    kept = Path.home().glob(f".pyenv/versions/{version}.*/bin/python")
+    for path in (shutil.which(f"python{version}"), *sorted(map(str, kept))):
+        if path is not None:
+            tried = subprocess.run([path, "-c", ""], capture_output=True, check=False)
+            if tried.returncode == 0:
+                return path
+    return None
+
+
+@pytest.mark.parametrize("version", ["3.11", "3.12", "3.13"])
+def test_every_python_sees_the_same(version: str) -> None:
+    python = find_python(version)
+    if python is None:
+        pytest.skip(f"no python{version} here")
+    sources = Path(modelops_bundle.__file__).parent.parent
+    texts = [SAMPLE, *F_STRINGS]
+    texts += [path.read_text("utf-8") for path in sorted(sources.glob("modelops_bundle/*.py"))]
+    done = subprocess.run(
+        [python, "-c", PRINT_FINGERPRINTS, str(sources)],
+        input=json.dumps(texts), capture_output=True, text=True, check=True,
+    )  # fmt: skip
+    assert json.loads(done.stdout) == [file_fingerprint(ast.parse(text)) for text in texts]
+
+
+# Where the parsers of these versions differ most.
+F_STRINGS = (
+    "f'a' 'b' f'{c}' f''",
+    "f'{x:{y}}{z!r:>{w}.{p}}'",
+    "f'{{}}{x}{{'",
+    "f'' ''",
+    "f'{f\"{x}\"}'",
+    "f'{x=}'",
+    "f'{x = !s}'",
+    "f'\\N{DEGREE SIGN}{x}\\n'",
+    "rf'\\d{x}' 'tail'",
+    "f'''{\nx\n}'''",
+)
 
 
 @pytest.mark.parametrize(
