@@ -92,12 +92,17 @@ TREE: dict[str, Entry] = {
         "modelops.cli.mops.jobs.list:list_", "List the jobs of this project, newest first."
     ),
     "mops jobs status": Entry("modelops.cli.mops.jobs.status:status", "Say how jobs are doing."),
+    "mops jobs watch": Entry(
+        "modelops.cli.mops.jobs.watch:watch",
+        "Follow a job to its end. Ctrl-C stops looking; the job goes on.",
+    ),
     "mops jobs wait": Entry(
         "modelops.cli.mops.jobs.wait:wait",
         "Wait for a job to end, or to run. The exit code is 0 when it succeeded, or runs.",
     ),
     "mops jobs logs": Entry(
-        "modelops.cli.mops.jobs.logs:logs", "Print what a job's driver wrote down."
+        "modelops.cli.mops.jobs.logs:logs",
+        "Print what a job's driver wrote down, what the model printed, or what failed.",
     ),
     "mops jobs cancel": Entry(
         "modelops.cli.mops.jobs.cancel:cancel", "Stop jobs; what they have finished stays."
@@ -106,7 +111,15 @@ TREE: dict[str, Entry] = {
         "modelops.cli.mops.jobs.resume:resume",
         "Go on with a job that was cancelled, failed or lost; only what is missing runs.",
     ),
-    "mops results": Entry(None, "Look at what came out."),
+    "mops jobs explain": Entry(
+        "modelops.cli.mops.jobs.explain:explain",
+        "Say what a job reused and what it computed, and why.",
+    ),
+    "mops jobs delete": Entry(
+        "modelops.cli.mops.jobs.delete:delete",
+        "Delete jobs that have ended. What they simulated stays in the store.",
+    ),
+    "mops results": Entry(None, "Look at what came out, and look after it."),
     "mops results list": Entry(
         "modelops.cli.mops.results.list:list_",
         "List what the jobs of this project have produced, newest first.",
@@ -115,6 +128,19 @@ TREE: dict[str, Entry] = {
     "mops results export": Entry(
         "modelops.cli.mops.results.export:export",
         "Write the tables of a job: parameters, each output, targets, failures.",
+    ),
+    "mops results compact": Entry(
+        "modelops.cli.mops.results.compact:compact",
+        "Merge the small files of the store into few; nothing that is stored changes.",
+    ),
+    "mops results verify": Entry(
+        "modelops.cli.mops.results.verify:verify",
+        "Compare every stored simulation with its checksum and row counts. "
+        "A fault is exit code 1.",
+    ),
+    "mops results gc": Entry(
+        "modelops.cli.mops.results.gc:gc",
+        "Remove simulations of code, and scores of targets, that no job and no bundle refers to.",
     ),
     "mops config": Entry(None, "Look at the settings in force, and change them."),
     "mops config show": Entry(

@@ -72,10 +72,18 @@ class EvaluationShelf:
 
     def compact(self) -> int:
         """Merge the files of every target; gives how many there were."""
+        return sum(self._merge(folder, names) for folder, names in self._folders().items())
+
+    def mergeable(self) -> int:
+        """How many files :meth:`compact` would merge."""
+        counts = [len(names) for names in self._folders().values()]
+        return sum(count for count in counts if count > 1)
+
+    def _folders(self) -> dict[str, list[str]]:
         folders: dict[str, list[str]] = {}
         for path, _size in self._objects.list("evals"):
             folders.setdefault(path.rpartition("/")[0], []).append(segment_of(path))
-        return sum(self._merge(folder, names) for folder, names in folders.items())
+        return folders
 
     def _merge(self, folder: str, names: list[str]) -> int:
         import polars as pl

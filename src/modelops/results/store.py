@@ -49,7 +49,7 @@ from modelops_contracts.evaluation import Evaluation
 if TYPE_CHECKING:
     import polars as pl
 
-__all__ = ["Fault", "ResultsStore", "StoredSim"]
+__all__ = ["Collected", "Fault", "ResultsStore", "StoredSim", "Usage"]
 
 T = TypeVar("T")
 
@@ -89,6 +89,23 @@ class Fault:
 
     path: str
     message: str
+
+
+@dataclass(frozen=True, slots=True)
+class Usage:
+    """Files and bytes."""
+
+    files: int
+    bytes: int
+
+
+@dataclass(frozen=True, slots=True)
+class Collected:
+    """What a collection removed: shortened digests of code and of targets, and the space."""
+
+    codes: tuple[str, ...]
+    targets: tuple[str, ...]
+    removed: Usage
 
 
 class ResultsStore:
@@ -228,6 +245,43 @@ class ResultsStore:
         codes = self.codes() if code_digest is None else [short_digest(code_digest)]
         merged = sum(self._compact(code) for code in codes)
         return merged + (self._evaluations.compact() if code_digest is None else 0)
+
+    def mergeable(self) -> int:
+        """How many files a compaction would merge now."""
+        groups = [_groups(self._segment_sizes(code), _LARGEST_MERGE_BYTES) for code in self.codes()]
+        segments = sum(len(group) for of_code in groups for group in of_code)
+        return segments + self._evaluations.mergeable()
+
+    def usage(self) -> Usage:
+        """Files and bytes of everything but the jobs."""
+        sizes = [size for folder in ("sims", "evals") for _path, size in self._objects.list(folder)]
+        return Usage(len(sizes), sum(sizes))
+
+    def collect(
+        self, codes: Iterable[str], targets: Iterable[str], *, dry_run: bool = False
+    ) -> Collected:
+        """Remove the simulations and evaluations of all digests but these.
+
+        Nothing may write or read them meanwhile: the caller knows that no job is running.
+        """
+        kept = {
+            "sims": {short_digest(digest) for digest in codes},
+            "evals": {short_digest(digest) for digest in targets},
+        }
+        doomed: dict[str, int] = {}
+        gone: dict[str, set[str]] = {"sims": set(), "evals": set()}
+        for folder, digests in kept.items():
+            for path, size in self._objects.list(folder):
+                digest = path.split("/")[1]
+                if digest not in digests:
+                    doomed[path] = size
+                    gone[folder].add(digest)
+        if not dry_run:
+            # Indexes first: what is half removed is seen by nobody.
+            self._objects.delete(sorted(doomed, key=lambda path: path.split("/")[2] != "index"))
+            self._indexes.clear()
+        removed = Usage(len(doomed), sum(doomed.values()))
+        return Collected(tuple(sorted(gone["sims"])), tuple(sorted(gone["evals"])), removed)
 
     def verify(self) -> list[Fault]:
         """Everything that is not as the indexes say: missing or changed parts, ranges, rows."""

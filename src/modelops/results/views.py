@@ -6,6 +6,7 @@ Rows are ordered by parameter set (as the job lists them), replicate, and the mo
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
@@ -31,7 +32,7 @@ __all__ = [
     "target_table",
 ]
 
-FORMATS = ("parquet", "csv", "arrow")
+FORMATS = ("parquet", "csv", "arrow", "json")
 
 _OWN_TABLES = ("parameters", "targets", "failures", "trials")
 
@@ -174,8 +175,9 @@ def export_tables(
 ) -> list[Path]:
     """Write each table to ``<folder>/<name>.<format>``; gives the paths.
 
-    In CSV, columns that hold lists or structures become JSON text. Raises InvalidInput for an
-    unknown format.
+    In CSV, columns that hold lists or structures become JSON text. JSON is a list of rows; numbers
+    that are not finite are the texts inf, -inf and nan there. Raises InvalidInput for an unknown
+    format.
     """
     if format not in FORMATS:
         close = nearest(format, FORMATS) or list(FORMATS)
@@ -194,10 +196,25 @@ def _export(table: pl.DataFrame, path: Path, kind: str) -> Path:
         table.write_parquet(buffer)
     elif kind == "arrow":
         table.write_ipc(buffer)
+    elif kind == "json":
+        buffer.write(_as_json_rows(table))
     else:
         as_csv_columns(table).write_csv(buffer)
     write_atomically(path, buffer.getvalue())
     return path
+
+
+def _as_json_rows(table: pl.DataFrame) -> bytes:
+    rows = [json.dumps(_finite(row), default=str) for row in table.iter_rows(named=True)]
+    return ("[" + ",\n ".join(rows) + "]\n").encode()
+
+
+def _finite(value: Any) -> Any:
+    if isinstance(value, float):
+        return value if math.isfinite(value) else str(value)
+    if isinstance(value, dict):
+        return {key: _finite(item) for key, item in value.items()}
+    return [_finite(item) for item in value] if isinstance(value, list) else value
 
 
 def as_csv_columns(table: pl.DataFrame) -> pl.DataFrame:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import secrets
 import shutil
 import signal
 import subprocess
@@ -73,6 +74,14 @@ class LocalJobBackend:
     def logs(self, job_id: str, *, follow: bool = False) -> Iterator[str]:
         folder = open_job_folder(self.results_root, job_id)
         return _follow_lines(folder) if follow else _read_lines(folder.driver_log)
+
+    def model_logs(self, job_id: str) -> Iterator[str]:
+        """What the model's processes printed, process by process; older parts first."""
+        folder = open_job_folder(self.results_root, job_id)
+        files = sorted(folder.logs.glob("slot-*.log"), key=_slot_number)
+        for path in files:
+            for part in (path.with_name(f"{path.name}.1"), path):
+                yield from (f"{path.stem}  {line}" for line in _read_lines(part))
 
     def cancel(self, job_id: str) -> None:
         """Ask the driver to stop; a job without a driver is cancelled here and now."""
@@ -155,6 +164,20 @@ class LocalJobBackend:
                 return record
             time.sleep(_PAUSE)
 
+    def delete(self, job_id: str) -> None:
+        """Remove a job's folder; what it simulated stays in the store.
+
+        Raises Conflict while it runs or waits to run.
+        """
+        folder = open_job_folder(self.results_root, job_id)
+        _refuse_active(folder)
+        with _driver_lock(folder, "mops jobs delete"):
+            _refuse_active(folder)
+            # Gone for everybody in one step; a crash below leaves a folder that nobody lists.
+            doomed = folder.path.with_name(f".{job_id}.{secrets.token_hex(4)}.deleted")
+            folder.path.rename(doomed)
+        shutil.rmtree(doomed)
+
     # ------------------------------------------------------------ drivers
 
     def _start_driver(self, folder: JobFolder) -> None:
@@ -186,6 +209,16 @@ class LocalJobBackend:
                 raise
             return False
         return True
+
+
+def _refuse_active(folder: JobFolder) -> None:
+    record = folder.observe()
+    if not (record.state.ended or record.state is JobState.LOST):
+        raise Conflict(
+            f"job {record.job_id} is {record.state}",
+            hint=f"mops jobs cancel {record.job_id}",
+            code="job.running",
+        )
 
 
 def _driver_lock(folder: JobFolder, command: str, timeout: float = 2.0) -> FileLock:
@@ -233,6 +266,11 @@ def _signal_driver(folder: JobFolder) -> None:
             os.kill(pid, signal.SIGTERM)
         except ProcessLookupError:
             return
+
+
+def _slot_number(path: Path) -> tuple[int, str]:
+    digits = path.stem.rpartition("-")[2]
+    return (int(digits) if digits.isdigit() else 0, path.name)
 
 
 def _read_lines(path: Path) -> Iterator[str]:

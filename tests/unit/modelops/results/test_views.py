@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -139,7 +140,12 @@ def test_nested_columns_are_exported(store: ResultsStore, tmp_path: Path, kind: 
     tables = job_tables(store, tmp_path, names=["odd/name"])
     (path,) = export_tables(tables, tmp_path / "out", format=kind)
     assert path.parent == tmp_path / "out"
-    readers = {"parquet": pl.read_parquet, "arrow": pl.read_ipc, "csv": pl.read_csv}
+    readers = {
+        "parquet": pl.read_parquet,
+        "arrow": pl.read_ipc,
+        "csv": pl.read_csv,
+        "json": pl.read_json,
+    }
     back = readers[kind](path)
     assert back.height == 2
     if kind == "csv":
@@ -180,3 +186,15 @@ def test_a_damaged_file_is_named(store: ResultsStore, tmp_path: Path) -> None:
     (tmp_path / "reuse.parquet").write_bytes(b"junk")
     with pytest.raises(IntegrityError, match="reuse"):
         job_tables(store, tmp_path)
+
+
+def test_json_says_which_numbers_are_not_finite(tmp_path: Path) -> None:
+    table = pl.DataFrame({"x": [1.5, float("inf"), float("nan")], "y": [[1.0], [-math.inf], None]})
+    (path,) = export_tables({"t": table}, tmp_path, format="json")
+    assert json.loads(path.read_text()) == [
+        {"x": 1.5, "y": [1.0]},
+        {"x": "inf", "y": ["-inf"]},
+        {"x": "nan", "y": None},
+    ]
+    (path,) = export_tables({"t": table.clear()}, tmp_path, format="json")
+    assert json.loads(path.read_text()) == []

@@ -19,7 +19,7 @@ from modelops_contracts.errors import InvalidInput
 if TYPE_CHECKING:
     import polars as pl
 
-FORMATS = ("parquet", "csv", "arrow")
+FORMATS = ("parquet", "csv", "arrow", "json")
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +56,7 @@ def render(answer: Export, screen: Screen) -> Iterator[str]:
     type=click.Choice(FORMATS),
     default="parquet",
     show_default=True,
-    help="Form of the files. In csv, lists become JSON text.",
+    help="Form of the files. In csv, lists become JSON text; json is a list of rows.",
 )
 @click.option("--table", "names", multiple=True, help="Only this table (repeatable).")
 @click.option(
