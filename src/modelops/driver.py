@@ -13,7 +13,7 @@ import traceback
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeGuard
 
 from modelops import wiring
 from modelops.config.model import Config
@@ -28,7 +28,13 @@ from modelops.jobs.record import JobRecord
 from modelops.jobs.work import Carried, Work
 from modelops.results.store import ResultsStore
 from modelops_contracts.atomic import FileLock
-from modelops_contracts.errors import Conflict, Interrupted, ModelOpsError
+from modelops_contracts.errors import (
+    Conflict,
+    Interrupted,
+    ModelOpsError,
+    explain_file_error,
+    is_disk_full,
+)
 from modelops_contracts.job_state import JobState
 from modelops_contracts.ports import NullReporter, Reporter
 from modelops_contracts.study import CalibrationSpec, SimulationStudy, load_spec
@@ -99,7 +105,10 @@ class _Driver:
         except ModelOpsError as error:
             return self._fail(error, str(error))
         except Exception as error:
-            record = self._fail(error, f"{type(error).__name__}: {error}")
+            text = _as_data(error)["message"]
+            if not _is_about_a_file(error):
+                text = f"{type(error).__name__}: {text}"
+            record = self._fail(error, text)
             if self._debug:
                 raise
             return record
@@ -210,7 +219,21 @@ def _refuse_other_environment(plan: JobPlan, digest: str) -> None:
         )
 
 
+def _is_about_a_file(error: BaseException) -> TypeGuard[OSError]:
+    return isinstance(error, OSError) and (error.filename is not None or is_disk_full(error))
+
+
 def _as_data(error: BaseException) -> dict[str, Any]:
+    if _is_about_a_file(error):
+        message, hint = explain_file_error(error)
+        return {
+            "type": type(error).__name__,
+            "message": message,
+            "code": "file_access",
+            "hint": hint,
+            "exit_code": 1,
+            "traceback": "",
+        }
     remote = getattr(error, "remote_traceback", "")
     ours = "" if isinstance(error, ModelOpsError) else "".join(traceback.format_exception(error))
     return {

@@ -25,7 +25,8 @@ def write_atomically(path: str | os.PathLike[str], data: bytes | str, *, mode: i
 
     Missing parent directories are created. ``mode`` holds from the first byte (less the umask).
     A symbolic link keeps pointing where it points; its target is replaced. Text is UTF-8 with
-    the newlines it has. When this raises (OSError), the old file is untouched.
+    the newlines it has. When this raises (OSError that names the file), the old
+    file is untouched.
     """
     target = Path(os.path.realpath(path))
     target.parent.mkdir(parents=True, exist_ok=True)
@@ -33,9 +34,12 @@ def write_atomically(path: str | os.PathLike[str], data: bytes | str, *, mode: i
     try:
         _write_durably(temporary, data.encode() if isinstance(data, str) else data, mode)
         os.replace(temporary, target)  # noqa: PTH105  (the primitive this module is about)
-    except BaseException:
+    except BaseException as error:
         with contextlib.suppress(OSError):
             temporary.unlink()
+        if isinstance(error, OSError) and error.errno is not None:
+            # A full disk names no file, and nobody knows the temporary one.
+            raise type(error)(error.errno, error.strerror, str(target)) from error
         raise
     _sync_directory(target.parent)
 

@@ -22,6 +22,7 @@ ModelOpsError                  message, hint, code, retryable, exit_code, detail
 
 from __future__ import annotations
 
+import errno
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import ClassVar
@@ -43,6 +44,8 @@ __all__ = [
     "NotFound",
     "SimulationFailed",
     "Unavailable",
+    "explain_file_error",
+    "is_disk_full",
     "nearest",
 ]
 
@@ -174,6 +177,19 @@ class MissingKey(NotFound, KeyError):
 
 class MissingFile(NotFound, FileNotFoundError):
     """A NotFound for callers that catch FileNotFoundError."""
+
+
+def is_disk_full(error: OSError) -> bool:
+    return error.errno in {errno.ENOSPC, errno.EDQUOT}
+
+
+def explain_file_error(error: OSError) -> tuple[str, str | None]:
+    """What to say of a file that could not be read or written, and what to do about it."""
+    reason = error.strerror or type(error).__name__
+    message = reason if error.filename is None else f"{error.filename}: {reason}"
+    if is_disk_full(error):
+        return message, "free some space there and do it again; what was finished is kept"
+    return message, None
 
 
 def nearest(name: str, candidates: Iterable[str], n: int = 3) -> list[str]:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from modelops.cli._console import PLAIN, RED, Screen, look_at, write
-from modelops_contracts.errors import Detail, ModelOpsError
+from modelops_contracts.errors import Detail, ModelOpsError, explain_file_error, is_disk_full
 
 USAGE, INTERRUPTED = 2, 130
 SCHEMA = "mops.error/1"
@@ -52,9 +52,9 @@ def describe(error: BaseException, console: str, arguments: Sequence[str]) -> Er
     click_report = from_click(error)
     if click_report is not None:
         return click_report
-    if isinstance(error, OSError) and error.filename is not None:
-        reason = error.strerror or type(error).__name__
-        return ErrorReport("file_access", f"{error.filename}: {reason}")
+    if isinstance(error, OSError) and (error.filename is not None or is_disk_full(error)):
+        message, hint = explain_file_error(error)
+        return ErrorReport("file_access", message, hint)
     return from_unexpected(error, console, arguments)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -135,6 +136,24 @@ def test_the_message_says_why_no_row_has_a_score(place: Any) -> None:
         data.write("50,2.0\n")
     record = place.run(study_spec([0.5]))
     assert "; 1 row without a score: COVERAGE: " in record.message
+
+
+def test_a_full_disk_ends_a_job_with_the_file_and_a_hint(
+    place: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = place.submit(study_spec([0.5]))
+
+    def fail(path: Path, data: bytes) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device", str(path))
+
+    monkeypatch.setattr("modelops.jobs.work.write_atomically", fail)
+    record = place.carry(folder)
+    assert record.state is JobState.FAILED
+    assert record.message == f"{folder.reuse}: No space left on device"
+    assert record.error["hint"].startswith("free some space")
+    assert "Traceback" not in folder.driver_log.read_text()
+    monkeypatch.undo()
+    assert place.carry(folder).state is JobState.SUCCEEDED
 
 
 def test_the_failure_policy_decides(place: Any) -> None:

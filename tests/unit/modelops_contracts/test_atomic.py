@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import subprocess
 import sys
@@ -11,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from modelops_contracts.atomic import FileLock, write_atomically
-from modelops_contracts.errors import Conflict
+from modelops_contracts.errors import Conflict, explain_file_error
 
 
 def test_writes_text_and_bytes_and_replaces(tmp_path: Path) -> None:
@@ -56,6 +57,22 @@ def test_a_failure_leaves_the_old_file_and_no_litter(
         write_atomically(path, "new")
     assert path.read_text() == "old"
     assert list(tmp_path.iterdir()) == [path]
+
+
+def test_a_full_disk_is_told_with_the_file_that_was_to_be_written(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(os, "fsync", fail)
+    with pytest.raises(OSError, match="No space left") as caught:
+        write_atomically(tmp_path / "file", "new")
+    assert caught.value.filename == str(tmp_path / "file")
+    message, hint = explain_file_error(caught.value)
+    assert message == f"{tmp_path / 'file'}: No space left on device"
+    assert hint is not None
+    assert hint.startswith("free some space")
 
 
 def test_readers_never_see_a_part(tmp_path: Path) -> None:

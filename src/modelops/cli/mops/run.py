@@ -58,6 +58,7 @@ def render(answer: Ran, screen: Screen) -> Iterator[str]:
             ("Reused", plural(job.reused, "simulation") if job.reused else None),
             ("Best", best_text(answer)),
             ("Error", error_text(job.error)),
+            ("Hint", (job.error or {}).get("hint")),
             ("Results", answer.results),
             ("Report", answer.report),
         ]
