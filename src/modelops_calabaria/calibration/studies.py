@@ -206,9 +206,12 @@ def run_rows(
         remember = max(len(r.seeds) for r in rows)
         local = simulating(service, model, scenario, config, remember=remember)
         scorer = InProcessProvider(local, targets) if targets else None
+        wanted = outputs if scorer is None else None
+        for coming in rows[:_AHEAD]:
+            local.prefetch(coming.params, coming.seeds, wanted)
         for number, row in enumerate(rows):
-            for coming in rows[:_AHEAD] if number == 0 else rows[number + _AHEAD - 1 :][:1]:
-                local.prefetch(coming.params, coming.seeds, outputs if scorer is None else None)
+            for coming in rows[number + _AHEAD : number + _AHEAD + 1]:
+                local.prefetch(coming.params, coming.seeds, wanted)
             n_failed = _run_row(local, scorer, row, outputs, kept)
             reporter.advance(1, failed=1 if n_failed else 0)
     reporter.finish()
