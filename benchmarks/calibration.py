@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import random
 import tempfile
 import time
 import tracemalloc
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import polars as pl
@@ -42,26 +44,67 @@ def space() -> SearchSpace:
     return SearchSpace.of([ParameterSpec(f"p{i}", 0.0, 1.0) for i in range(DIMENSIONS)])
 
 
-def advance(engine: SearchEngine, n: int) -> None:
-    """``n`` trials of a bowl, one in flight."""
+Score = Callable[[Mapping[str, Any]], float]
+
+
+def bowl(params: Mapping[str, Any]) -> float:
+    return sum((float(x) - 0.3) ** 2 for x in params.values())
+
+
+def make_noise() -> Score:
+    """A score without any shape, on which no search converges."""
+    chance = random.Random(1)
+    return lambda _params: chance.random()
+
+
+def advance(engine: SearchEngine, n: int, score: Score = bowl) -> None:
+    """``n`` trials, one in flight."""
     for _ in range(n):
         (proposal,) = engine.ask(1)
-        loss = sum((float(x) - 0.3) ** 2 for x in proposal.params.values())
-        engine.tell([TrialResult(proposal.param_id, loss)])
+        engine.tell([TrialResult(proposal.param_id, score(proposal.params))])
 
 
-def at_trial(make: Callable[[], SearchEngine], trial: int) -> SearchEngine:
+def at_trial(make: Callable[[], SearchEngine], trial: int, score: Score = bowl) -> SearchEngine:
     engine = make()
-    advance(engine, trial)
+    advance(engine, trial, score)
     return engine
 
 
 def compare_ages(
-    what: str, make: Callable[[], SearchEngine], old: int, young: int, n: int, goal: float
+    what: str,
+    make: Callable[[], SearchEngine],
+    old: int,
+    young: int,
+    n: int,
+    goal: float,
+    *,
+    score: Score = bowl,
 ) -> Ratio:
     """Cost per trial late in a search against early in one. Each call goes ``n`` trials on."""
-    late, early = at_trial(make, old), at_trial(make, young)
-    return measure(what, lambda: advance(late, n), lambda: advance(early, n), goal, repeats=5)
+    late, early = at_trial(make, old, score), at_trial(make, young, score)
+    return measure(
+        what,
+        lambda: advance(late, n, score),
+        lambda: advance(early, n, score),
+        goal,
+        repeats=5,
+    )
+
+
+def milliseconds_at(
+    what: str,
+    make: Callable[[], SearchEngine],
+    trial: int,
+    n: int,
+    goal: float,
+    *,
+    score: Score = bowl,
+) -> Ratio:
+    """Milliseconds of CPU per trial, late in a search."""
+    engine = at_trial(make, trial, score)
+    begun = time.process_time()
+    advance(engine, n, score)
+    return Ratio(what, 1000 * (time.process_time() - begun) / n, goal)
 
 
 class InstantProvider:
@@ -169,6 +212,14 @@ def main() -> None:
                          lambda: RandomEngine(space(), seed=1), 5000, 100, 60, 1.2),
             compare_ages("tpe, trial 5,000 against trial 1,000",
                          lambda: TpeEngine(space(), seed=1), 5000, 1000, 20, 1.5),
+            compare_ages("cmaes, trial 5,000 against trial 1,000",
+                         lambda: CmaesEngine(space(), seed=1, batch_size=8), 5000, 1000, 240, 1.5,
+                         score=make_noise()),
+            milliseconds_at("tpe at trial 5,000, ms of CPU per trial",
+                            lambda: TpeEngine(space(), seed=1), 5000, 50, 8.0),
+            milliseconds_at("cmaes at trial 5,000, ms of CPU per trial",
+                            lambda: CmaesEngine(space(), seed=1, batch_size=8), 5000, 400, 0.5,
+                            score=make_noise()),
             loop_milliseconds(),
             cmaes_against_bare(),
             *report_of_many_trials(),
