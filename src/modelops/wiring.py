@@ -6,33 +6,36 @@ Adapters are named here, in a literal table, and imported by nobody else.
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager
 from importlib import import_module
 from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, cast
 
-from modelops.config.environments import Environment, load_environment
+from modelops.config.environments import Environment, Registry, load_environment
 from modelops.config.model import Config
 from modelops.config.sources import read_environ
+from modelops_contracts.auth import Credential
 from modelops_contracts.ports import ArtifactStore, NullReporter, Reporter
 
 if TYPE_CHECKING:
-    from modelops_bundle.opening import OpenBundle
-
     from modelops.engine.environments.spec import EnvironmentSpec
     from modelops.engine.service import EngineService
     from modelops.results.store import ResultsStore
+    from modelops_bundle.opening import OpenBundle
 
 __all__ = [
     "ADAPTERS",
     "count_slots",
+    "locate_artifacts",
     "open_artifacts",
     "open_backend",
     "open_bundle_tree",
     "open_engine",
     "open_environment",
+    "open_reference",
+    "open_registry",
     "open_results",
     "prepare_environment",
 ]
@@ -41,6 +44,9 @@ ADAPTERS: Mapping[str, str] = MappingProxyType(
     {
         "jobs.local": "modelops.jobs.backends.local:LocalJobBackend",
         "artifacts.layout": "modelops_bundle.oci.layout:LayoutStore",
+        "artifacts.registry": "modelops_bundle.oci.remote:RemoteStore",
+        "logins.given": "modelops_bundle.oci.auth:GivenCredential",
+        "logins.docker": "modelops_bundle.oci.auth:DockerLogins",
     }
 )
 
@@ -62,10 +68,90 @@ def open_backend(config: Config, *, project_root: Path) -> Any:
     return _load("jobs.local")(environment.results_root(project_root), environ=variables)
 
 
-def open_artifacts(config: Config, repository: str) -> ArtifactStore:
-    """The bundles of one repository."""
-    store = _load("artifacts.layout")(open_environment(config).artifacts, repository)
+def open_artifacts(
+    config: Config, repository: str, *, tell: Callable[[str], None] | None = None
+) -> ArtifactStore:
+    """The bundles of one repository. ``tell`` gets a line for every longer wait for a registry."""
+    environment = open_environment(config)
+    if environment.registry is None:
+        store = _load("artifacts.layout")(environment.artifacts, repository)
+    else:
+        place = environment.registry
+        store = open_registry(config, place, place.repository(repository), tell=tell)
     return cast("ArtifactStore", store)
+
+
+def locate_artifacts(config: Config, repository: str) -> str:
+    """The reference of a repository, without tag; nothing is opened or asked."""
+    environment = open_environment(config)
+    if environment.registry is not None:
+        return f"{environment.registry.host}/{environment.registry.repository(repository)}"
+    return f"oci:{environment.artifacts.absolute() / repository}"
+
+
+def open_registry(
+    config: Config, place: Registry, repository: str, *, tell: Callable[[str], None] | None = None
+) -> Any:
+    """One repository of a registry, by its full name there (RemoteStore)."""
+    variables = read_environ()
+    return _load("artifacts.registry")(
+        place.host,
+        repository,
+        sources=_logins(place, variables),
+        plain_http=_is_on(variables.get("MODELOPS_BUNDLE_INSECURE")) or place.plain_http,
+        cache_dir=config.paths.bundle_cache,
+        tell=tell,
+    )
+
+
+def open_reference(
+    config: Config, text: str, *, tell: Callable[[str], None] | None = None
+) -> tuple[Any, str, str]:
+    """The store that a bundle reference names, the tag or digest in it, and the project's name.
+
+    ``host/repository:tag`` and ``oci:/folder:tag`` say where; ``repository:tag`` is looked for in
+    the environment in force.
+    """
+    from modelops_bundle.oci.reference import parse_reference
+
+    found = parse_reference(text)
+    wanted = found.digest or found.tag or "latest"
+    if found.layout is not None:
+        folder = Path(found.layout)
+        return _load("artifacts.layout")(folder.parent, folder.name), wanted, folder.name
+    place = open_environment(config).registry
+    if not found.host:
+        return open_artifacts(config, found.repository, tell=tell), wanted, found.repository
+    known = place if place is not None and place.host == found.host else Registry(found.host)
+    name = found.repository.removeprefix(f"{known.prefix}/" if known.prefix else "")
+    return open_registry(config, known, found.repository, tell=tell), wanted, name
+
+
+def _logins(place: Registry, variables: Mapping[str, str]) -> list[Any]:
+    """Where a login may be found, in the order of asking."""
+    if place.credentials == "none":
+        return []
+    sources: list[Any] = []
+    if place.credentials == "auto":
+        for prefix in ("MODELOPS_REGISTRY", "REGISTRY"):
+            user, secret = (variables.get(f"{prefix}_{name}") for name in ("USERNAME", "PASSWORD"))
+            if user and secret:
+                sources.append(_load("logins.given")(Credential(user, secret)))
+                break
+    home = Path(variables.get("HOME") or Path.home())
+    docker = Path(variables.get("DOCKER_CONFIG") or home / ".docker") / "config.json"
+    runtime, settings = variables.get("XDG_RUNTIME_DIR"), variables.get("XDG_CONFIG_HOME")
+    podman = [
+        variables.get("REGISTRY_AUTH_FILE"),
+        f"{runtime}/containers/auth.json" if runtime else None,
+        f"{settings or home / '.config'}/containers/auth.json",
+    ]
+    paths = [docker, *(Path(path) for path in podman if path)]
+    return sources + [_load("logins.docker")(path) for path in paths]
+
+
+def _is_on(value: str | None) -> bool:
+    return (value or "").strip().lower() in {"1", "true", "yes", "on"}
 
 
 def open_bundle_tree(

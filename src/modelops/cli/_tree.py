@@ -63,6 +63,19 @@ TREE: dict[str, Entry] = {
         "modelops.cli.bundle.push:push",
         "Pack what changed and move the tag; the bundle describes its own bytes.",
     ),
+    "mops bundle pull": Entry(
+        "modelops.cli.bundle.pull:pull",
+        "Bring the files of a tag into this project; your own changes stay.",
+    ),
+    "mops bundle clone": Entry("modelops.cli.bundle.clone:clone", "Make a project of a bundle."),
+    "mops bundle diff": Entry(
+        "modelops.cli.bundle.diff:diff",
+        "Compare the tracked files here with a pushed bundle; nothing is written.",
+    ),
+    "mops bundle verify": Entry(
+        "modelops.cli.bundle.verify:verify",
+        "Check that everything a bundle is made of is where it is kept (exit code 1 if not).",
+    ),
     "mops bundle unregister": Entry(
         "modelops.cli.bundle.unregister:unregister",
         "Take models or targets out of the registry; their files stay tracked.",

@@ -1,11 +1,13 @@
 """Environments: a name for where jobs run and where bundles and results are kept.
 
-``local`` is built in and needs no file. ``environments/local.yaml`` may move its bundles and its
-results to other folders. Other kinds of environments are not here yet and are refused by name.
+``local`` is built in and needs no file; ``environments/local.yaml`` may move its bundles and its
+results elsewhere. ``environments/<name>.yaml`` of kind local adds others: jobs run on this machine,
+bundles are kept in a folder or in an OCI registry. Other kinds are refused by name.
 """
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -15,20 +17,59 @@ from urllib.parse import unquote, urlsplit
 from modelops.config.paths import Paths
 from modelops_contracts.errors import Detail, InvalidInput, NotFound, nearest
 
-__all__ = ["Environment", "list_environments", "load_environment"]
+__all__ = ["Environment", "Registry", "list_environments", "load_environment"]
 
-_KNOWN = {"schema", "name", "kind", "registry.url", "storage.url"}
+_KNOWN = {
+    "schema", "name", "kind", "registry.url", "registry.plain_http", "registry.credentials",
+    "storage.url",
+}  # fmt: skip
+_REGISTRY_URL = re.compile(
+    r"((?:[a-zA-Z0-9](?:[a-zA-Z0-9.-]*[a-zA-Z0-9])?|\[[0-9a-fA-F:]+\])(?::[0-9]{1,5})?)"
+    r"((?:/[a-z0-9]+(?:(?:[._]|__|-+)[a-z0-9]+)*)*)/?"
+)
+_CREDENTIALS = ("auto", "docker", "none")
+
+
+@dataclass(frozen=True, slots=True)
+class Registry:
+    """An OCI registry: ``host[:port]``, and what stands before the name of each repository.
+
+    ``plain_http`` None: without encryption on this machine only. ``credentials``: ``auto``
+    (variables, then the logins of docker and podman), ``docker`` (those logins only) or ``none``.
+    """
+
+    host: str
+    prefix: str = ""
+    plain_http: bool | None = None
+    credentials: str = "auto"
+
+    def __str__(self) -> str:
+        return f"{self.host}/{self.prefix}" if self.prefix else self.host
+
+    def repository(self, name: str) -> str:
+        """The name of a repository in the registry."""
+        return f"{self.prefix}/{name}" if self.prefix else name
 
 
 @dataclass(frozen=True, slots=True)
 class Environment:
-    """One place to run: bundles in ``artifacts``, results in ``results`` or in the project."""
+    """One place to run.
+
+    Bundles are in ``registry``, or in ``artifacts`` where there is none; results are in
+    ``results`` or in the project.
+    """
 
     name: str
     kind: str
     artifacts: Path
     results: Path | None = None
     origin: str = "built in"
+    registry: Registry | None = None
+
+    @property
+    def bundles(self) -> str:
+        """Where bundles are kept, for people."""
+        return str(self.registry or self.artifacts)
 
     def results_root(self, project_root: Path) -> Path:
         return self.results or Paths.project_results(project_root)
@@ -47,7 +88,7 @@ def load_environment(name: str, paths: Paths) -> Environment:
     Raises NotFound with the nearest names, InvalidInput for a file with mistakes or of a kind that
     this version cannot run on.
     """
-    built_in = Environment(name="local", kind="local", artifacts=paths.artifacts)
+    built_in = Environment(name=name, kind="local", artifacts=paths.artifacts)
     known = list_environments(paths)
     if name not in known:
         near = nearest(name, known)
@@ -56,39 +97,74 @@ def load_environment(name: str, paths: Paths) -> Environment:
             hint="mops env list",
             code="env.not_found",
         )
-    if name != "local":
-        raise InvalidInput(
-            f"environment {name} is not local; this version runs on this machine only",
-            hint="add --env local",
-            code="env.unsupported",
-        )
-    file = paths.environments / "local.yaml"
-    return _apply_file(built_in, file) if file.is_file() else built_in
+    file = paths.environments / f"{name}.yaml"
+    if not file.is_file():
+        if name == "local":
+            return built_in
+        raise _not_local(name)
+    return _apply_file(built_in, file)
+
+
+def _not_local(name: str) -> InvalidInput:
+    return InvalidInput(
+        f"environment {name} is not local; this version runs on this machine only",
+        hint="add --env local",
+        code="env.unsupported",
+    )
 
 
 def _apply_file(environment: Environment, file: Path) -> Environment:
     tree = dict(_flatten(_read(file)))
+    name = environment.name
+    if name != "local" and tree.get("kind", "local") != "local":
+        raise _not_local(name)
     mistakes = [Detail(f"{file} {key}", _explain_unknown(key)) for key in tree if key not in _KNOWN]
     mistakes += [
         Detail(f"{file} {key}", f"must be {wanted!r}")
-        for key, wanted in (("schema", "mops.env/1"), ("name", "local"), ("kind", "local"))
+        for key, wanted in (("schema", "mops.env/1"), ("name", name), ("kind", "local"))
         if tree.get(key, wanted) != wanted
     ]
-    places = {"artifacts": ("registry.url", "oci:"), "results": ("storage.url", "file://")}
     changes: dict[str, Any] = {"origin": str(file)}
-    for name, (key, scheme) in places.items():
-        url = tree.get(key)
-        if url is None:
-            continue
-        if isinstance(url, str) and url.startswith(scheme):
-            changes[name] = _folder(url, scheme)
-        else:
-            mistakes.append(Detail(f"{file} {key}", f"must start with {scheme} here, not {url!r}"))
+    url = tree.get("registry.url")
+    if isinstance(url, str) and url.startswith("oci:"):
+        changes["artifacts"] = _folder(url, "oci:")
+    else:
+        changes["registry"] = _read_registry(tree, file, mistakes)
+    place = tree.get("storage.url")
+    if isinstance(place, str) and place.startswith("file://"):
+        changes["results"] = _folder(place, "file://")
+    elif place is not None:
+        text = f"must start with file:// here, not {place!r}"
+        mistakes.append(Detail(f"{file} storage.url", text))
     if mistakes:
         raise InvalidInput(
-            f"environment local: {mistakes[0]}", code="env.invalid", details=mistakes
+            f"environment {name}: {mistakes[0]}", code="env.invalid", details=mistakes
         )
     return replace(environment, **changes)
+
+
+def _read_registry(
+    tree: Mapping[str, object], file: Path, mistakes: list[Detail]
+) -> Registry | None:
+    url = tree.get("registry.url")
+    plain, credentials = tree.get("registry.plain_http"), tree.get("registry.credentials")
+    if plain is not None and not isinstance(plain, bool):
+        mistakes.append(Detail(f"{file} registry.plain_http", "must be true or false"))
+    if credentials not in (None, *_CREDENTIALS):
+        text = f"must be one of {', '.join(_CREDENTIALS)}; a password is never written here"
+        mistakes.append(Detail(f"{file} registry.credentials", text))
+    if url is None:
+        return None
+    found = _REGISTRY_URL.fullmatch(url) if isinstance(url, str) else None
+    if found is None:
+        # The value is not repeated: it may hold a password.
+        text = "must be host[:port][/prefix], or oci:<folder>; no scheme, no user name"
+        mistakes.append(Detail(f"{file} registry.url", text))
+        return None
+    return Registry(
+        found.group(1), found.group(2).strip("/"), plain is True if plain is not None else None,
+        str(credentials or "auto"),
+    )  # fmt: skip
 
 
 def _explain_unknown(key: str) -> str:

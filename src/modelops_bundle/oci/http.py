@@ -87,15 +87,16 @@ def _tell_nobody(text: str) -> None:
 class RegistryHttp:
     """One registry as seen by one command. All threads share it.
 
-    Until the registry has answered for the first time everything together takes no longer than
-    `patience.first_answer`. `tell` gets a line for every wait above a second.
+    `plain_http` None means http on this machine and https everywhere else. Until the registry has
+    answered for the first time everything together takes no longer than `patience.first_answer`.
+    `tell` gets a line for every wait above a second.
     """
 
     def __init__(
         self,
         host: str,
         *,
-        plain_http: bool = False,
+        plain_http: bool | None = None,
         ca_file: Path | None = None,
         sources: Sequence[CredentialSource] = (),
         parallel: int = 8,
@@ -106,16 +107,15 @@ class RegistryHttp:
         self.patience = patience or Patience()
         self.stopped = threading.Event()
         self.tell = tell
-        plain = plain_http or is_loopback(host)
         if plain_http and host.partition(":")[0].endswith(_CLOUDS):
             raise InvalidInput(f"plain_http: {host} is reached through https only")
-        self._plain_first = plain and ca_file is None
-        self.base = f"{'http' if self._plain_first else 'https'}://{host}"
+        self._plain = is_loopback(host) and ca_file is None if plain_http is None else plain_http
+        self.base = f"{'http' if self._plain else 'https'}://{host}"
         self._pool = urllib3.PoolManager(
             num_pools=8, maxsize=parallel, retries=False, blocksize=BLOCK,
             ca_certs=str(ca_file) if ca_file is not None else None,
         )  # fmt: skip
-        encrypted = not self._plain_first or is_loopback(host)
+        encrypted = not self._plain or is_loopback(host)
         self._login = Authenticator(host, sources, self._ask_token_service, encrypted=encrypted)
         self._answered = False
         self._deadline: float | None = None

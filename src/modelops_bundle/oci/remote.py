@@ -54,7 +54,7 @@ class RemoteStore:
         repository: str,
         *,
         sources: Sequence[CredentialSource] = (),
-        plain_http: bool = False,
+        plain_http: bool | None = None,
         ca_file: Path | None = None,
         cache_dir: Path | None = None,
         parallel: int = 8,

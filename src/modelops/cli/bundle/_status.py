@@ -57,8 +57,7 @@ def read_project(call: Call) -> ProjectStatus:
     from modelops_bundle.status import read_status
 
     project = find_project(call.start)
-    store: Any = wiring.open_artifacts(call.config, project.repository)
-    return read_status(project, location=store.location)
+    return read_status(project, location=wiring.locate_artifacts(call.config, project.repository))
 
 
 def entry_row(item: Any) -> EntryRow:

@@ -80,7 +80,7 @@ def push(
     if refresh and dry_run:
         raise click.UsageError("--refresh writes the registry; --dry-run writes nothing")
     project = find_project(call.start)
-    store: Any = wiring.open_artifacts(call.config, project.repository)
+    store: Any = wiring.open_artifacts(call.config, project.repository, tell=call.console.note)
     if refresh:
         from modelops_bundle.registering import refresh as follow
 

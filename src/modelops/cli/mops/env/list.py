@@ -63,6 +63,4 @@ def describe(call: Call, name: str, current: bool) -> EnvironmentRow:
     except ModelOpsError as error:
         return EnvironmentRow(name, current, None, None, None, None, str(error))
     results = None if found.results is None else str(found.results)
-    return EnvironmentRow(
-        name, current, found.kind, str(found.artifacts), results, found.origin, None
-    )
+    return EnvironmentRow(name, current, found.kind, found.bundles, results, found.origin, None)

@@ -46,7 +46,7 @@ def show(call: Call, name: str | None) -> EnvironmentAnswer:
     return EnvironmentAnswer(
         name=found.name,
         kind=found.kind,
-        artifacts=str(found.artifacts),
+        artifacts=found.bundles,
         results=None if found.results is None else str(found.results),
         origin=found.origin,
     )
