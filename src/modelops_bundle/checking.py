@@ -8,7 +8,13 @@ from dataclasses import dataclass, field
 from pathlib import PurePosixPath
 
 from modelops_bundle.codebase import Codebase
-from modelops_bundle.entries import CodeRecord, Found, accepts_entrypoint, describe_entry
+from modelops_bundle.entries import (
+    CodeRecord,
+    Found,
+    accepts_entrypoint,
+    derive_id,
+    describe_entry,
+)  # fmt: skip
 from modelops_bundle.findings import Finding, Fix
 from modelops_contracts.discovery import (
     FoundModel,
@@ -17,13 +23,14 @@ from modelops_contracts.discovery import (
     list_models,
     list_targets,
 )  # fmt: skip
-from modelops_contracts.errors import InvalidInput
+from modelops_contracts.errors import InvalidInput, NotFound
 from modelops_contracts.registry import (
     BundleRegistry,
     Entry,
     Kind,
     ModelEntry,
     Registration,
+    Source,
     TargetEntry,
 )
 
@@ -136,6 +143,40 @@ def targets_of(codebase: Codebase, path: str) -> dict[str, FoundTarget]:
     """Return the targets of a file by the names of their functions."""
     facts = codebase.facts(path)
     return {item.name: item for item in list_targets(facts, codebase.lookup)}
+
+
+def find_new(codebase: Codebase, registry: BundleRegistry) -> list[Finding]:
+    """Return a warning for each definition that is selected and not registered."""
+    kinds: tuple[Kind, ...] = ("model", "target")
+    return [
+        Finding(
+            f"{kind} {derive_id(item)} of {path} is not registered", code="new",
+            severity="warning", kind=kind, id=derive_id(item), path=path, fix="refresh",
+            hint="mops bundle refresh --add-new",
+        )
+        for kind in kinds
+        for path, source in registry.sources.items()
+        for item in _unregistered(codebase, registry, kind, path, source)
+    ]  # fmt: skip
+
+
+def _unregistered(
+    codebase: Codebase, registry: BundleRegistry, kind: Kind, path: str, source: Source
+) -> list[Found]:
+    if (source.models if kind == "model" else source.targets) != "all":
+        return []
+    try:
+        found: Mapping[str, Found] = (
+            codebase.once(models_of, path) if kind == "model" else codebase.once(targets_of, path)
+        )
+    except (InvalidInput, NotFound):
+        return []  # a file that is gone or does not parse is another finding's affair
+    section: Mapping[str, Entry] = registry.models if kind == "model" else registry.targets
+    known = {item.symbol for item in section.values() if item.path.as_posix() == path}
+    return [
+        item for name, item in found.items()
+        if item.selectable and name not in known and name not in source.exclude
+    ]  # fmt: skip
 
 
 class _About:

@@ -11,6 +11,7 @@ import posixpath
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
+from typing import TypeGuard
 
 from modelops_bundle.codebase import Codebase
 from modelops_bundle.environment import PROJECT_FILE
@@ -29,6 +30,10 @@ from modelops_contracts.registry import Entry, ModelEntry, Registration, TargetE
 
 Found = FoundModel | FoundTarget
 LONGEST_NAME = 255
+_PATH_CALLS = frozenset({
+    "Path", "PurePath", "PurePosixPath", "str", "fspath", "join", "dirname", "resolve",
+    "absolute", "joinpath",
+})  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -249,15 +254,23 @@ def _named_paths(body: list[ast.stmt], facts: ModuleFacts, lookup: Lookup) -> It
             if isinstance(node, ast.Constant):
                 if isinstance(node.value, str):
                     yield node.value
-            elif isinstance(node, ast.Call) or (
-                isinstance(node, ast.BinOp) and isinstance(node.op, ast.Div)
-            ):
+            elif _may_be_path(node):
                 try:
                     value = read_constant(node, facts, lookup)
                 except InvalidInput:
                     continue
                 if isinstance(value, str | PurePosixPath):
                     yield str(value)
+
+
+def _may_be_path(node: ast.AST) -> TypeGuard[ast.Call | ast.BinOp]:
+    """True for what `read_constant` can make a path of; asking it about every call is slow."""
+    if isinstance(node, ast.BinOp):
+        return isinstance(node.op, ast.Div)
+    if not isinstance(node, ast.Call):
+        return False
+    name = getattr(node.func, "attr", None) or getattr(node.func, "id", None)
+    return name in _PATH_CALLS
 
 
 def _existing(codebase: Codebase, path: str, text: str) -> Iterator[str]:

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import copy
-import os
-import stat
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
@@ -65,7 +63,7 @@ def run_preflight(project: Project, codebase: Codebase, registry: BundleRegistry
                       for path in item.record.shipped})  # fmt: skip
     wanted = [path for path in (*shipped, *_lock_files(codebase)) if path not in tracked]
     ignored = [path for path in wanted if codebase.ignore.is_ignored(path)]
-    vanished = [path for path in tracked if not _exists(codebase, path)]
+    vanished = [path for path, row in codebase.files.rows(tracked).items() if row is None]
     findings = [
         *(finding for item in checked.entries for finding in item.findings),
         *checked.findings,
@@ -155,14 +153,6 @@ def _with_kept_parts(item: CheckedEntry) -> Entry:
     entry = replace(item.record.entry)
     entry.extra = dict(item.entry.extra)
     return entry
-
-
-def _exists(codebase: Codebase, path: str) -> bool:
-    try:
-        mode = os.lstat(f"{codebase.root}/{path}").st_mode
-    except OSError:
-        return False
-    return not stat.S_ISDIR(mode)
 
 
 def _lock_files(codebase: Codebase) -> list[str]:

@@ -235,28 +235,6 @@ def _clean_sets(planner: Planner) -> None:
         group.weights = {k: v for k, v in group.weights.items() if k in group.targets}
 
 
-def find_new(codebase: Codebase, registry: BundleRegistry) -> list[Finding]:
-    """Return a warning for each definition that is selected and not registered."""
-    planner = Planner(codebase, registry)
-    kinds: tuple[Kind, ...] = ("model", "target")
-    for kind in kinds:
-        for found in _unregistered(planner, kind, ()):
-            if (found.path, found.name) not in _places(planner, kind):
-                _offer_new(planner, kind, found, RefreshOptions())
-    return [
-        Finding(
-            f"{item.kind} {item.id} of {item.path} is not registered", code="new",
-            severity="warning", kind=item.kind, id=item.id, path=item.path, fix="refresh",
-            hint="mops bundle refresh --add-new",
-        )
-        for item in planner.changes
-    ]  # fmt: skip
-
-
-def _places(planner: Planner, kind: Kind) -> set[tuple[str, str]]:
-    return {(item.path.as_posix(), item.symbol) for item in planner.entries(kind).values()}
-
-
 def name_commands(
     findings: Sequence[Finding], decisions: Sequence[Decision]
 ) -> tuple[Finding, ...]:

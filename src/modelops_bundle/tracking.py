@@ -57,6 +57,19 @@ def relative_path(root: Path, path: str | Path, *, cwd: Path | None = None) -> s
 
 def refuse_untrackable(root: Path, path: str) -> None:
     """Raise `InvalidInput` for a path that can never be part of a bundle."""
+    refuse_bad_name(path)
+    try:
+        mode = os.lstat(f"{root}/{path}").st_mode
+    except OSError:
+        return
+    if stat.S_ISLNK(mode):
+        refuse_bad_link(root, path)
+    elif not stat.S_ISREG(mode):
+        raise InvalidInput(f"{path}: neither a file nor a link to one")
+
+
+def refuse_bad_name(path: str) -> None:
+    """Raise `InvalidInput` for a name that can never be part of a bundle."""
     first = path.partition("/")[0]
     if first == ".git":
         raise InvalidInput(f"{path}: git's own files cannot be tracked")
@@ -67,17 +80,11 @@ def refuse_untrackable(root: Path, path: str) -> None:
     except UnicodeEncodeError:
         shown = os.fsencode(path)
         raise InvalidInput(f"{shown!r}: the name is not UTF-8; rename the file") from None
-    try:
-        mode = os.lstat(f"{root}/{path}").st_mode
-    except OSError:
-        return
-    if stat.S_ISLNK(mode):
-        _refuse_bad_link(root, path, root / path)
-    elif not stat.S_ISREG(mode):
-        raise InvalidInput(f"{path}: neither a file nor a link to one")
 
 
-def _refuse_bad_link(root: Path, path: str, link: Path) -> None:
+def refuse_bad_link(root: Path, path: str) -> None:
+    """Raise `InvalidInput` for a link that leaves the project or leads to no file."""
+    link = root / path
     target = os.readlink(link)  # noqa: PTH115  (the text of the link, not a resolved path)
     goal = link.resolve()
     if Path(target).is_absolute() or not goal.is_relative_to(root.resolve()):

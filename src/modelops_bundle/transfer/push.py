@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
 
 from modelops_bundle.baselines import read_baseline, record_push, write_baseline
+from modelops_bundle.checking import find_new
 from modelops_bundle.codebase import Codebase, open_codebase
 from modelops_bundle.config import check_tag
 from modelops_bundle.diff import FileChanges, compare_files, undone_by
@@ -28,14 +29,12 @@ from modelops_bundle.manifest import (
 )
 from modelops_bundle.oci import media_types
 from modelops_bundle.oci.parallel import run_parallel
-from modelops_bundle.packing import OpenFile, PackedLayer, Reopened, pack_layer
 from modelops_bundle.placement import Bucket, place_files
 from modelops_bundle.preflight import Preflight, refuse_unready, remember_sketches, run_preflight
 from modelops_bundle.project import Project
-from modelops_bundle.refreshing import find_new, name_commands, plan_refresh
 from modelops_bundle.registry import load_registry
 from modelops_bundle.snapshot.index import FileRow, bundle_mode
-from modelops_bundle.tracking import refuse_untrackable, write_tracked
+from modelops_bundle.tracking import refuse_bad_link, refuse_bad_name, write_tracked
 from modelops_bundle.transfer.journal import finish_journal
 from modelops_contracts.atomic import write_atomically
 from modelops_contracts.errors import Conflict, InvalidInput, NotFound
@@ -43,6 +42,7 @@ from modelops_contracts.registry import REGISTRY_PATH, BundleRegistry, Environme
 
 if TYPE_CHECKING:
     from modelops_bundle.oci.store import BundleStore
+    from modelops_bundle.packing import OpenFile, PackedLayer
     from modelops_contracts.ports import Reporter
 
 LayerKey = tuple[tuple[str, str, str], ...]
@@ -205,7 +205,7 @@ def apply_push(
     """
     with plan.project.lock("mops bundle push"):
         _record(plan)
-    return _transfer(plan, store, reporter or _nobody())
+    return _transfer(plan, store, reporter)
 
 
 def _nobody() -> Reporter:
@@ -214,11 +214,13 @@ def _nobody() -> Reporter:
     return NullReporter()
 
 
-def _transfer(plan: PushPlan, store: BundleStore, telling: Reporter) -> PushResult:
+def _transfer(plan: PushPlan, store: BundleStore, reporter: Reporter | None) -> PushResult:
     if plan.up_to_date:
         assert plan.remote is not None
-        _remember(plan, plan.remote)
+        if not _is_remembered(plan, plan.remote):
+            _remember(plan, plan.remote)
         return PushResult(plan, plan.remote, plan.content, pushed=False)
+    telling = reporter or _nobody()
     telling.start("Packing and sending layers", len(plan.buckets))
     layers, sent, count = _send_layers(plan, store, telling)
     index = _index(plan, layers)
@@ -254,7 +256,7 @@ def push(
         remember_sketches(codebase, plan.recorded)
         codebase.save()
         _record(plan)
-    return _transfer(plan, store, reporter or _nobody())
+    return _transfer(plan, store, reporter)
 
 
 # --- planning --------------------------------------------------------------------------------
@@ -262,6 +264,8 @@ def push(
 
 def _with_renames(codebase: Codebase, preflight: Preflight) -> Preflight:
     """Let the findings name the command for what was probably renamed."""
+    from modelops_bundle.refreshing import name_commands, plan_refresh
+
     plan = plan_refresh(codebase, preflight.checked.registry)
     likely = (*plan.decisions, *plan.guesses)
     return replace(preflight, findings=name_commands(preflight.findings, likely))
@@ -286,12 +290,15 @@ def _registry_bytes(project: Project, preflight: Preflight) -> tuple[bytes, byte
 
 def _snapshot(codebase: Codebase, tracked: Sequence[str], registry: bytes) -> tuple[FileRow, ...]:
     for path in tracked:
-        refuse_untrackable(codebase.root, path)
+        refuse_bad_name(path)
     others = [path for path in tracked if path != REGISTRY_PATH]
     rows = codebase.files.rows(others)
     missing = [path for path, row in rows.items() if row is None]
     if missing:
         raise Conflict(f"{missing[0]} vanished while it was read", hint="mops bundle push")
+    for row in rows.values():
+        if row is not None and row.mode == "link":
+            refuse_bad_link(codebase.root, row.path)
     own = FileRow(REGISTRY_PATH, len(registry), sha256_of(registry).removeprefix("sha256:"), "0644")
     found = [row for row in rows.values() if row is not None]
     return tuple(sorted([*found, own], key=lambda row: row.path.encode()))
@@ -438,6 +445,8 @@ def _send_layers(
     plan: PushPlan, store: BundleStore, reporter: Reporter
 ) -> tuple[list[Layer], int, int]:
     """Pack and send layers, several at a time where the store is far away."""
+    from modelops_bundle.packing import pack_layer
+
     rows = {row.path: row for row in plan.rows}
     open_file = _opener(plan)
 
@@ -466,6 +475,8 @@ def _send_layers(
 
 
 def _send(store: BundleStore, packed: PackedLayer) -> None:
+    from modelops_bundle.packing import Reopened
+
     with Reopened(packed) as stream:
         store.put_blob(packed.layer.digest, stream)  # type: ignore[arg-type]
 
@@ -494,6 +505,15 @@ def _check_tag(store: BundleStore, plan: PushPlan, digest: str) -> None:
             code="tag_moved",
             hint="mops bundle push",
         )
+
+
+def _is_remembered(plan: PushPlan, digest: str) -> bool:
+    """True when the baseline and the registry beside it say what they would say again."""
+    known = read_baseline(plan.project, plan.reference)
+    if known is None or (known.manifest, known.content) != (digest, plan.content):
+        return False
+    merged = plan.project.storage / "base" / "registry.yaml"
+    return merged.is_file() and merged.read_bytes() == plan.registry
 
 
 def _remember(plan: PushPlan, digest: str) -> None:

@@ -2,6 +2,8 @@ from __future__ import annotations
 
 import ast
 import json
+import os
+import pwd
 import shutil
 import subprocess
 from pathlib import Path
@@ -77,7 +79,8 @@ print(json.dumps([file_fingerprint(ast.parse(text)) for text in json.load(sys.st
 
 def find_python(version: str) -> str | None:
     """Return an interpreter that starts: a shim on PATH may have nothing behind it."""
-    kept = Path.home().glob(f".pyenv/versions/{version}.*/bin/python")
+    home = Path(pwd.getpwuid(os.getuid()).pw_dir)  # tests have another HOME
+    kept = home.glob(f".pyenv/versions/{version}.*/bin/python")
     for path in (shutil.which(f"python{version}"), *sorted(map(str, kept))):
         if path is not None:
             tried = subprocess.run([path, "-c", ""], capture_output=True, check=False)
