@@ -772,7 +772,7 @@ main() {
     say "Installed: ModelOps $VERSION${COMMIT:+ ($COMMIT)} in $TOOL; mops, cb and modelops-bundle in $BIN"
     [ -z "$REMOVED" ] || say "In shells that are open now: hash -r (zsh: rehash)"
     [ "$ON_PATH" = 1 ] || say "In this shell, once: $PATH_LINE"
-    say "Next: mops --help"
+    say "Next: mops init demo && cd demo"
 }
 
 [ "${INSTALL_SH_LIB:-}" = 1 ] || { main "$@"; }

@@ -35,7 +35,7 @@ def test_fresh_install_from_a_wheel(world: World) -> None:
         " modelops" in f" {call} ".replace(str(world.root), "").split("modelops @")[0]
         for call in stage
     )
-    assert "Next: mops --help" in done.err
+    assert "Next: mops init demo && cd demo" in done.err
     assert [f"[{n}/9]" in done.err for n in range(1, 10)] == [True] * 9
 
 

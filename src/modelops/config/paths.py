@@ -22,6 +22,11 @@ class Paths:
         return self.home / "config.yaml"
 
     @property
+    def receipt(self) -> Path:
+        """What install.sh wrote down about the installation."""
+        return self.home / "install.json"
+
+    @property
     def environments(self) -> Path:
         """Environment files, one per name."""
         return self.home / "environments"

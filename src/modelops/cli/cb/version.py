@@ -10,4 +10,4 @@ from modelops.cli.mops.version import Version, find_version, render
 @command(answer=Version, render=render)
 def version(call: Call) -> Version:
     """Say which version this is, and where it runs."""
-    return find_version()
+    return find_version(call.config.paths.receipt)

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import json
 import sys
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from pathlib import Path
 
 from modelops.cli._call import Call
 from modelops.cli._click import command
@@ -27,7 +29,8 @@ class Version:
     install: Mapping[str, str | None]
 
 
-def find_version() -> Version:
+def find_version(receipt: Path) -> Version:
+    """``receipt`` is the file install.sh leaves; it counts when it is about this environment."""
     from modelops_contracts import CONTRACTS_VERSION
     from modelops_contracts.digests import WIRE_VERSION
 
@@ -40,8 +43,27 @@ def find_version() -> Version:
         python=".".join(map(str, sys.version_info[:3])),
         platform=sys.platform,
         executable=sys.executable,
-        install={"prefix": sys.prefix, "method": "environment" if in_environment() else "system"},
+        install=describe_installation(receipt),
     )
+
+
+def describe_installation(receipt: Path) -> dict[str, str | None]:
+    known: dict[str, str | None] = {
+        "prefix": sys.prefix,
+        "method": "environment" if in_environment() else "system",
+        "source": None,
+        "receipt": None,
+    }
+    try:
+        written = json.loads(receipt.read_text(encoding="utf-8"))
+        mine = any(
+            Path(one["path"]).resolve().is_relative_to(sys.prefix) for one in written["commands"]
+        )
+    except (OSError, ValueError, KeyError, TypeError):
+        return known
+    if mine:
+        known.update(method=written["method"], source=written["source"], receipt=str(receipt))
+    return known
 
 
 def in_environment() -> bool:
@@ -63,4 +85,4 @@ def render(answer: Version, screen: Screen) -> Iterator[str]:
 @command(answer=Version, render=render)
 def version(call: Call) -> Version:
     """Say which version this is, and where it runs."""
-    return find_version()
+    return find_version(call.config.paths.receipt)
