@@ -86,6 +86,36 @@ def test_designs_keep_the_bounds_and_say_what_they_did(eggs: Consoles, design: s
     assert study["sampling_method"] == design
 
 
+@pytest.mark.parametrize("design", ["sobol", "halton", "random"])
+def test_a_study_grows_by_the_next_rows_of_its_design(eggs: Consoles, design: str) -> None:
+    line = f"cb sampling {design} models.eggs:Eggs"
+    options = "--seed 7 -r 2 -t broken --param risk:0.2:0.3"
+    assert eggs.run(f"{line} -n 16 {options} -o whole.json").code == 0
+    assert eggs.run(f"{line} -n 8 {options}").code == 0
+    told = answer(eggs, f"{line} -n 8 --extend study.json")
+    assert (told["parameter_sets"], told["simulations"], told["targets"]) == (16, 32, ["broken"])
+    whole, grown = (
+        json.loads((eggs.folder / name).read_text()) for name in ("whole.json", "study.json")
+    )
+    assert grown["parameter_sets"] == whole["parameter_sets"]
+    assert grown["targets"] == whole["targets"]
+    answer(eggs, f"{line} -n 4 --extend study.json -o more.json")
+    assert len(json.loads((eggs.folder / "more.json").read_text())["parameter_sets"]) == 20
+
+
+def test_what_cannot_grow_is_refused(eggs: Consoles) -> None:
+    line = "cb sampling sobol models.eggs:Eggs"
+    assert eggs.run(f"{line} -n 8").code == 0
+    before = files_below(eggs.folder)
+    refused = eggs.run(f"{line} -n 8 --extend study.json --seed 9 -r 3")
+    assert (refused.code, "takes --n-replicates, --seed from the study" in refused.err) == (2, True)
+    other = eggs.run("cb sampling halton models.eggs:Eggs -n 8 --extend study.json")
+    assert (other.code, "its design is sobol" in other.err) == (2, True)
+    assert eggs.run("cb sampling sobol models.eggs:EggsOnAverage --extend study.json").code == 1
+    assert eggs.run(f"{line} --extend nothing.json").code == 1
+    assert files_below(eggs.folder) == before
+
+
 def test_a_grid_and_a_table(eggs: Consoles) -> None:
     told = answer(eggs, "cb sampling grid models.eggs:Eggs -g 3 --fix boxes=2 -o grid.json")
     assert told["parameter_sets"] == 3
@@ -222,6 +252,15 @@ def test_a_calibration_and_its_report(eggs: Consoles) -> None:
     report = answer(eggs, "cb diagnostics report last -o again.pdf")
     assert (eggs.folder / "again.pdf").read_bytes().startswith(b"%PDF")
     assert report["format"] == "pdf"
+    strict = eggs.run("cb diagnostics report last --strict --json")
+    failed = [item["code"] for item in found["findings"] if item["severity"] == "FAIL"]
+    assert (strict.code, strict.json["failed"]) == (3 if failed else 0, failed)
+    summary = Path(str(shown["path"])) / "result" / "findings.json"
+    texts = dict.fromkeys(("message", "subject", "action"), "made up")
+    bad = {**texts, "code": "MADE_UP", "severity": "FAIL", "value": 1.0, "threshold": 0.5}
+    summary.write_text(json.dumps([bad]))
+    assert eggs.run("cb diagnostics report last --strict").code == 3
+    assert eggs.run("cb diagnostics report last").code == 0
     trials = answer(eggs, "mops results show --table trials -n 5")["table"]
     assert isinstance(trials, dict)
     assert trials["total"] == 20
@@ -237,6 +276,7 @@ def test_a_report_of_a_table_and_of_nothing(eggs: Consoles) -> None:
     assert (refused.code, refused.out) == (1, "")
     assert files_below(eggs.folder) == before
     assert eggs.run("cb diagnostics report runs.csv -o x.pdf --format html").code == 2
+    assert eggs.run("cb diagnostics report runs.csv --strict").code == 2
 
 
 def test_a_job_in_the_background(eggs: Consoles) -> None:

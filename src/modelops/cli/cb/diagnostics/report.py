@@ -8,7 +8,7 @@ from pathlib import Path
 
 import click
 
-from modelops.cli._call import Call
+from modelops.cli._call import Call, Done
 from modelops.cli._click import command
 from modelops.cli._console import Screen, size
 from modelops_contracts.errors import InvalidInput, NotFound
@@ -16,16 +16,19 @@ from modelops_contracts.errors import InvalidInput, NotFound
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """A report that was written."""
+    """A report that was written. `failed`: codes of the gates a calibration did not pass."""
 
     source: str
     path: str
     format: str
     bytes: int
+    failed: list[str]
 
 
 def render(answer: Report, screen: Screen) -> Iterator[str]:
     yield f"Report of {answer.source}: {answer.path} ({size(answer.bytes)})"
+    for code in answer.failed:
+        yield f"  FAIL {code}"
 
 
 @command(answer=Report, render=render)
@@ -41,9 +44,15 @@ def render(answer: Report, screen: Screen) -> Iterator[str]:
     show_default=True,
     help="Leave parameters that are less identifiable than this (0 to 1) out of the pairs.",
 )
+@click.option("--strict", is_flag=True, help="Exit code 3 when a gate says FAIL.")
 def report(
-    call: Call, source: str, output: Path | None, kind: str | None, threshold: float
-) -> Report:
+    call: Call,
+    source: str,
+    output: Path | None,
+    kind: str | None,
+    threshold: float,
+    strict: bool,
+) -> Done:
     """Write a report of a calibration, or of any table of losses and parameters.
 
     SOURCE is a job (its id, `last`, @name), a folder with a calibration's result, or a Parquet or
@@ -53,9 +62,29 @@ def report(
 
     chosen = choose_format(output, kind)
     found = find_source(call, source)
+    failed = failed_gates(found)
+    if strict and failed is None:
+        raise InvalidInput(
+            f"--strict: {source} is a table; only a calibration has gates",
+            code="usage",
+            exit_code=2,
+        )
     path = output or beside(call, found, source, chosen)
     write_report(found, path, format=chosen, threshold=threshold)
-    return Report(source, str(path), chosen, path.stat().st_size)
+    answer = Report(source, str(path), chosen, path.stat().st_size, failed or [])
+    return Done(answer, 3 if strict and failed else 0)
+
+
+def failed_gates(found: Path) -> list[str] | None:
+    """Codes of the gates that a calibration failed; None for a table, which has none."""
+    from modelops_calabaria.diagnostics.source import read_source
+    from modelops_calabaria.outcome.findings import FAIL
+    from modelops_calabaria.outcome.record import CalibrationRecord
+
+    content = read_source(found)
+    if not isinstance(content, CalibrationRecord):
+        return None
+    return [finding.code for finding in content.findings if finding.severity == FAIL]
 
 
 def choose_format(output: Path | None, kind: str | None) -> str:

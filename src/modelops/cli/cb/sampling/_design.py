@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
+from click.core import ParameterSource
 
 from modelops.cli._call import Call
+from modelops.cli._click import is_common
 from modelops.cli.cb._project import (
     Chosen,
     check_outputs,
@@ -75,6 +78,15 @@ SCRAMBLE = click.option(
     "--scramble/--no-scramble", default=True, show_default=True, help="Scramble the sequence."
 )
 
+EXTEND = click.option(
+    "--extend",
+    type=click.Path(path_type=Path),
+    metavar="STUDY",
+    help="Add the next -n parameter sets of this study's own design; all else stays as it says.",
+)
+# What may be said beside --extend; everything else is in the study already.
+BESIDE_EXTEND = {"extend", "n_samples", "output", "model", "no_cwd_import"}
+
 
 def study_options(function: F) -> F:
     """MODEL, and the options that all designs have."""
@@ -126,6 +138,65 @@ def generate_study(
         path=None if path is None else str(path),
         digest=digest,
     )
+
+
+def extend_file(call: Call, options: Options, extend: Path, *, method: str, n: int) -> Written:
+    """Write a study with the next `n` parameter sets of its design behind those it has."""
+    from modelops_calabaria.sampling.study import extend_study
+
+    refuse_settled()
+    study = load_study(call, extend, method)
+    path = choose_path(call, options["output"] or str(call.start / extend), None, "study.json")
+    place = find_place(call, cwd_import=not options["no_cwd_import"])
+    reference = find_reference(call, place, options["model"])
+    with open_describer(call, place) as describer:
+        description = describer.model(reference)
+    whole = study.joined(extend_study(study, n, description, warn=call.console.warn))
+    digest = write_file(call, whole, path)
+    design = study.metadata["design"]
+    bounds = {name: tuple(pair) for name, pair in (design.get("bounds") or {}).items()}
+    fixed = study.metadata.get("fixed") or {}
+    return Written(
+        kind="study",
+        name=study.metadata.get("name"),
+        model=description.class_path,
+        scenario=whole.scenario,
+        method=method,
+        parameters=parameter_rows(description, bounds, fixed, {}),
+        targets=list(whole.metadata.get("target_ids") or whole.targets or ()),
+        replicates=whole.n_replicates,
+        parameter_sets=whole.parameter_count(),
+        simulations=whole.total_simulation_count(),
+        trials=None,
+        path=None if path is None else str(path),
+        digest=digest,
+    )
+
+
+def refuse_settled() -> None:
+    """Options that the study has decided: with other values its rows would be no single design."""
+    context = click.get_current_context()
+    given = [
+        param.opts[-1]
+        for param in context.command.params
+        if not is_common(param)
+        and param.name not in BESIDE_EXTEND
+        and context.get_parameter_source(str(param.name)) is ParameterSource.COMMANDLINE
+    ]
+    if given:
+        raise usage(f"--extend takes {', '.join(given)} from the study", "leave it out")
+
+
+def load_study(call: Call, extend: Path, method: str) -> SimulationStudy:
+    from modelops_contracts.study import SimulationStudy, load_spec
+
+    study = load_spec(call.start / extend)
+    if not isinstance(study, SimulationStudy):
+        raise usage(f"--extend {extend}: that is a calibration, not a study")
+    kind = (study.metadata.get("design") or {}).get("kind", study.sampling_method)
+    if kind != method:
+        raise usage(f"--extend {extend}: its design is {kind}, not {method}", "cb sampling --help")
+    return study
 
 
 def build(

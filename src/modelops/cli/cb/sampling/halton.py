@@ -2,12 +2,21 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 from modelops.cli._call import Call
 from modelops.cli._click import command
 from modelops.cli.cb._spec import Written, render
-from modelops.cli.cb.sampling._design import SAMPLES, SCRAMBLE, SEED, generate_study, study_options
+from modelops.cli.cb.sampling._design import (
+    EXTEND,
+    SAMPLES,
+    SCRAMBLE,
+    SEED,
+    extend_file,
+    generate_study,
+    study_options,
+)
 
 
 @command(answer=Written, render=render)
@@ -15,11 +24,16 @@ from modelops.cli.cb.sampling._design import SAMPLES, SCRAMBLE, SEED, generate_s
 @SAMPLES
 @SEED
 @SCRAMBLE
-def halton(call: Call, n_samples: int, seed: int, scramble: bool, **options: Any) -> Written:
+@EXTEND
+def halton(
+    call: Call, n_samples: int, seed: int, scramble: bool, extend: Path | None, **options: Any
+) -> Written:
     """Write a study whose parameter sets fill the space evenly (Halton sequence).
 
     MODEL is pkg.module:Class, path/file.py:Class, or the id of a registered model.
     """
+    if extend is not None:
+        return extend_file(call, options, extend, method="halton", n=n_samples)
     from modelops_calabaria.sampling.halton import HaltonSampler
 
     return generate_study(
