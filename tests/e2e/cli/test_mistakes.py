@@ -231,3 +231,18 @@ def test_a_model_that_needs_a_package(eggs: Consoles) -> None:
     model.write_text(model.read_text().replace("import numpy as np", "import numpyy as np"))
     done = fails(eggs, "cb sampling sobol models.eggs:Eggs -n 4", "numpyy")
     assert "models/eggs.py" in done.err  # the author's own traceback
+
+
+def test_a_report_of_another_kind_names_the_option_that_was_given(eggs: Consoles) -> None:
+    fails(eggs, "mops run fit.json --report fit.txt", "--report fit.txt", ".pdf or .html", code=2)
+
+
+def test_a_package_that_is_missing_is_told_with_the_way_to_get_it(eggs: Consoles) -> None:
+    model = eggs.folder / "models" / "eggs.py"
+    model.write_text(f"import nowhere_to_be_found\n{model.read_text()}")
+    fails(
+        eggs,
+        "cb sampling sobol models.eggs:Eggs -n 4",
+        "models/eggs.py imports 'nowhere_to_be_found'",
+        hint="add the package that provides 'nowhere_to_be_found' to the project's dependencies",
+    )

@@ -133,6 +133,8 @@ def check_report(call: Call, report: Path | None) -> str | None:
         raise NotFound(
             f"{report}: there is no folder {report.parent}", hint=f"mkdir -p {report.parent}"
         )
+    if report.suffix and report.suffix.lower() not in {".pdf", ".html", ".htm"}:
+        raise click.UsageError(f"--report {report}: a report is .pdf or .html")
     return choose_format(report, None)
 
 
