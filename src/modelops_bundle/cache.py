@@ -12,12 +12,13 @@ import stat
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from modelops_bundle.fetching import fetch_layers
 from modelops_bundle.manifest import BundleIndex, config_of, read_index
 from modelops_bundle.oci.reference import is_digest
-from modelops_bundle.packing import unpack_layer
 from modelops_bundle.snapshot.index import FileRow, is_racy, stat_key
 from modelops_bundle.snapshot.scan import hash_file
 from modelops_contracts.atomic import FileLock, write_atomically
@@ -26,6 +27,17 @@ from modelops_contracts.ports import ArtifactStore
 
 _LOCK_SECONDS = 600.0
 _FORMAT = 1
+MOST_BYTES = 20 * 1024**3
+OLDEST_SECONDS = 30 * 86400.0
+
+
+@dataclass(frozen=True, slots=True)
+class CachedTree:
+    """One bundle in the cache: bytes of its files, and when it was last asked for (epoch)."""
+
+    digest: str
+    size: int
+    used_at: float
 
 
 class BundleCache:
@@ -44,22 +56,105 @@ class BundleCache:
 
         Raises `NotFound`, `IntegrityError`, and `InvalidInput` for what is not a bundle.
         """
-        tree, index = self.ensure(store, digest)
+        self._check(digest)
         with _shared_lock(self._lock_path(digest)):
-            yield tree, index
+            yield self.ensure(store, digest)
 
     def ensure(self, store: ArtifactStore, digest: str) -> tuple[Path, BundleIndex]:
         """Return the verified tree of a bundle, building it when needed."""
-        if not is_digest(digest):
-            raise InvalidInput(f"{digest!r} is not sha256: and 64 hex digits")
+        self._check(digest)
         index = fetch_index(store, digest)
         tree = self.tree_path(digest)
+        self._mark_used(digest)
         if self._is_good(tree, index):
             return tree, index
         with FileLock(self._lock_path(digest, "build"), timeout=_LOCK_SECONDS):
             if not self._is_good(tree, index):
                 self._build(store, index, tree)
         return tree, index
+
+    def trees(self) -> tuple[CachedTree, ...]:
+        """Return the trees that are there, those used last first."""
+        folder = self.path / "trees"
+        names = [item.name for item in folder.iterdir()] if folder.is_dir() else []
+        found = [
+            CachedTree(
+                digest=f"sha256:{name}",
+                size=sum(status.st_size for _, status in _walk(folder / name)),
+                used_at=self._used_at(f"sha256:{name}"),
+            )
+            for name in names
+            if is_digest(f"sha256:{name}")
+        ]
+        return tuple(sorted(found, key=lambda tree: (-tree.used_at, tree.digest)))
+
+    def collect(
+        self,
+        *,
+        max_bytes: int = MOST_BYTES,
+        older_than: float = OLDEST_SECONDS,
+        dry_run: bool = False,
+    ) -> tuple[CachedTree, ...]:
+        """Remove trees beyond a size or an age, those unused for longest first; return them.
+
+        A tree that somebody uses is left alone. Parts of layers and addresses of uploads of that
+        age go too.
+        """
+        removed: list[CachedTree] = []
+        kept, now = 0, time.time()
+        for tree in self.trees():
+            if kept + tree.size <= max_bytes and now - tree.used_at <= older_than:
+                kept += tree.size
+            elif dry_run or self._remove(tree.digest):
+                removed.append(tree)
+        if not dry_run:
+            self._sweep(now - older_than)
+        return tuple(removed)
+
+    def _remove(self, digest: str) -> bool:
+        path = self._lock_path(digest)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o644)
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            tree = self.tree_path(digest)
+            doomed = tree.parent / f".{tree.name}.{secrets.token_hex(6)}.tmp"
+            tree.chmod(0o755)
+            tree.rename(doomed)
+            tree.with_suffix(".json").unlink(missing_ok=True)
+            _remove_tree(doomed)
+        except BlockingIOError:
+            return False
+        finally:
+            os.close(descriptor)
+        return True
+
+    def _sweep(self, before: float) -> None:
+        for folder in ("partial", "uploads"):
+            for path in sorted((self.path / folder).glob("*")):
+                with contextlib.suppress(OSError):
+                    if path.stat().st_mtime < before:
+                        path.unlink()
+        for path in sorted((self.path / "trees").glob(".*.tmp")):
+            with contextlib.suppress(OSError):
+                if path.stat().st_mtime < min(before, time.time() - _LOCK_SECONDS):
+                    _remove_tree(path)
+
+    def _mark_used(self, digest: str) -> None:
+        path = self._lock_path(digest)
+        with contextlib.suppress(OSError):
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.touch()
+
+    def _used_at(self, digest: str) -> float:
+        for path in (self._lock_path(digest), self.tree_path(digest)):
+            with contextlib.suppress(OSError):
+                return path.stat().st_mtime
+        return 0.0
+
+    def _check(self, digest: str) -> None:
+        if not is_digest(digest):
+            raise InvalidInput(f"{digest!r} is not sha256: and 64 hex digits")
 
     def tree_path(self, digest: str) -> Path:
         """Return where the tree of a manifest is, whether it is there or not."""
@@ -92,9 +187,9 @@ class BundleCache:
         staging = tree.parent / f".{tree.name}.{secrets.token_hex(6)}.tmp"
         staging.mkdir(parents=True)
         try:
-            for number, layer in enumerate(index.layers):
-                with store.get_blob(layer.digest) as stream:
-                    unpack_layer(stream, layer, index.rows_in(number), dict(index.links), staging)
+            fetch_layers(
+                store, index, range(len(index.layers)), staging, partial_dir=self.path / "partial"
+            )
             _seal(staging, index)
             if tree.exists():
                 _remove_tree(tree)

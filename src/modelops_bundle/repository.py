@@ -2,19 +2,26 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from modelops_bundle.cache import BundleCache
 from modelops_bundle.oci.layout import LayoutStore
 from modelops_bundle.oci.reference import parse_reference
 from modelops_contracts.errors import InvalidInput, InvalidValue, NotFound
+from modelops_contracts.ports import ArtifactStore
+
+if TYPE_CHECKING:
+    from modelops_bundle.oci.auth import CredentialSource
 
 
 class ModelOpsBundleRepository:
     """Fetches bundles into a cache directory and hands out their verified trees.
 
-    `registry_ref` is `oci:/absolute/directory/of/one/repository`. Raises `InvalidInput` for the
-    reference of a registry on the network and for arguments that it could not honour.
+    `registry_ref` is `host[:port]/repository`, or `oci:/absolute/directory/of/one/repository`.
+    `insecure` reaches a registry without encryption. Logins come from `sources`, else from docker's
+    own file. Raises `InvalidInput` for arguments that it could not honour.
     """
 
     def __init__(
@@ -24,21 +31,34 @@ class ModelOpsBundleRepository:
         cache_structure: str = "digest_full",
         default_tag: str = "latest",
         insecure: bool = False,
+        *,
+        sources: Sequence[CredentialSource] | None = None,
     ) -> None:
         if cache_structure != "digest_full":
             raise InvalidInput(f"cache_structure {cache_structure!r}: only 'digest_full' is kept")
         place = parse_reference(registry_ref)
-        if place.layout is None:
-            raise InvalidInput(
-                f"{registry_ref}: registries on the network are not supported by this version",
-                hint="use an OCI layout directory: oci:/path/to/artifacts/REPOSITORY",
-            )
-        if insecure:
-            raise InvalidInput("insecure has no meaning for a layout directory")
-        layout = Path(place.layout)
         self.default_tag = default_tag
-        self._store = LayoutStore(layout.parent, layout.name)
         self._cache = BundleCache(Path(cache_dir))
+        self._store: ArtifactStore
+        if place.layout is not None:
+            if insecure:
+                raise InvalidInput("insecure has no meaning for a layout directory")
+            layout = Path(place.layout)
+            self._store = LayoutStore(layout.parent, layout.name)
+            return
+        if not place.host:
+            raise InvalidInput(
+                f"{registry_ref!r} names no registry",
+                hint="host/repository, or oci:/folder/repository",
+            )
+        from modelops_bundle.oci.auth import DockerLogins
+        from modelops_bundle.oci.remote import RemoteStore
+
+        logins = [DockerLogins(Path.home() / ".docker" / "config.json")]
+        self._store = RemoteStore(
+            place.host, place.repository, sources=logins if sources is None else sources,
+            plain_http=True if insecure else None, cache_dir=Path(cache_dir),
+        )  # fmt: skip
 
     def ensure_local(self, bundle_ref: str) -> tuple[str, Path]:
         """Return digest and directory of a bundle; only digest references are taken.
