@@ -109,14 +109,18 @@ def check_entry(
     if problem is not None:
         return CheckedEntry(kind, entry_id, entry, (problem,))
     found = find_symbol(codebase, kind, about.path, entry.symbol, named=named)
+    notes: list[Finding] = []
     if found is None:
-        return CheckedEntry(kind, entry_id, entry, (_unfound(codebase, about),))
+        found = unverified_symbol(codebase, entry)
+        notes.append(_unfound(codebase, about) if found is None else _unverified(about))
+    if found is None:
+        return CheckedEntry(kind, entry_id, entry, tuple(notes))
     record = describe_entry(
         codebase, found, effective_registration(entry), entry_id=entry_id, recorded=entry
     )
     findings = [*_check_record(codebase, about, record), *_check_files(codebase, about, record)]
     structural = [item for item in record.findings if item.structural]
-    return CheckedEntry(kind, entry_id, entry, (*findings, *structural), record)
+    return CheckedEntry(kind, entry_id, entry, (*notes, *findings, *structural), record)
 
 
 def find_symbol(
@@ -131,6 +135,35 @@ def find_symbol(
     facts = codebase.facts(path)
     found = find_class(symbol, facts, codebase.lookup)
     return found if found is not None and found.bases else None
+
+
+def unverified_symbol(codebase: Codebase, entry: Entry) -> Found | None:
+    """Return what is recorded of a name that its file assigns or imports; None for any other.
+
+    Whether such a name is a model or a target is only known when the file runs.
+    """
+    facts = codebase.facts(entry.path.as_posix())
+    bindings = facts.bindings.get(entry.symbol, ())
+    if not bindings or bindings[-1].kind not in {"value", "import"}:
+        return None
+    if isinstance(entry, ModelEntry):
+        return FoundModel(
+            entry.symbol, facts.path, 1, bases=(), outputs=tuple(entry.outputs),
+            scenarios=tuple(entry.scenarios), parameters=None,
+        )  # fmt: skip
+    return FoundTarget(
+        entry.symbol, facts.path, 1, model_output=entry.model_output,
+        data=tuple(path.as_posix() for path in entry.data), weight=entry.weight,
+        labels=entry.labels,
+    )  # fmt: skip
+
+
+def _unverified(about: _About) -> Finding:
+    return Finding(
+        f"{about.kind.capitalize()} {about.id}: {about.entry.symbol} in {about.path} is assigned "
+        "or imported there, so it is believed as recorded",
+        code="unverified_symbol", severity="info", kind=about.kind, id=about.id, path=about.path,
+    )  # fmt: skip
 
 
 def models_of(codebase: Codebase, path: str) -> dict[str, FoundModel]:

@@ -30,6 +30,7 @@ from modelops_contracts.registry import Entry, ModelEntry, Registration, TargetE
 
 Found = FoundModel | FoundTarget
 LONGEST_NAME = 255
+_MERE_NOTES = frozenset({"unresolved_import", "missing_init"})
 _PATH_CALLS = frozenset({
     "Path", "PurePath", "PurePosixPath", "str", "fspath", "join", "dirname", "resolve",
     "absolute", "joinpath",
@@ -192,7 +193,9 @@ def _data_of(
     for text in named:
         declared += _expand(codebase, text, found, notes)
     detected = sorted(_detected(codebase, found, closure)) if registration.auto_data else []
-    return list(dict.fromkeys([*declared, *detected])), notes
+    data = list(dict.fromkeys([*declared, *detected]))
+    notes += _undeclared(codebase, found, closure, data) if registration.auto_data else ()
+    return data, notes
 
 
 def _expand(codebase: Codebase, text: str, found: Found, notes: list[Finding]) -> list[str]:
@@ -232,6 +235,42 @@ def _detected(codebase: Codebase, found: Found, closure: Closure) -> set[str]:
             for text in _texts_of(codebase, path, found):
                 names.update(_existing(codebase, path, text))
     return names
+
+
+def _undeclared(
+    codebase: Codebase, found: Found, closure: Closure, data: list[str]
+) -> Iterator[Finding]:
+    """Tell of data directories that are named in the code while none of their files is data."""
+    kind = "model" if isinstance(found, FoundModel) else "target"
+    for path in closure.files:
+        if not path.endswith(".py") or path in closure.broken:
+            continue
+        folders = {
+            folder
+            for text in _texts_of(codebase, path, found)
+            for folder in _directories(codebase, path, text)
+        }
+        for folder in sorted(folders):
+            if not any(item.startswith(f"{folder}/") for item in data):
+                yield Finding(
+                    f"{path} names the directory {folder}; no file in it is declared as data",
+                    code="undeclared_directory", severity="info", kind=kind, path=path,
+                    fix="register",
+                    hint=f"mops bundle register-{kind} {found.path} --data {folder}",
+                )  # fmt: skip
+
+
+def _directories(codebase: Codebase, path: str, text: str) -> Iterator[str]:
+    """Yield the directories of data (not of code) that a text names."""
+    if not text or len(text) > LONGEST_NAME or "\n" in text or "\0" in text:
+        return
+    for candidate in (text, posixpath.join(posixpath.dirname(path), text)):
+        clean = project_path(codebase.root, candidate)
+        if clean is None or not codebase.is_directory(clean):
+            continue
+        has_code = any(name.endswith(".py") for name in codebase.names_in(clean))
+        if not has_code and not codebase.ignore.is_ignored(f"{clean}/"):
+            yield clean
 
 
 def _texts_of(codebase: Codebase, path: str, found: Found) -> list[str]:
@@ -327,6 +366,6 @@ def _notes_of(found: Found, closure: Closure, entry_id: str) -> Iterator[Finding
     for item in closure.notes:
         yield Finding(
             f"{item.path}:{item.line}: {item.message}", code=item.code,
-            severity="info" if item.code == "unresolved_import" else "warning",
+            severity="info" if item.code in _MERE_NOTES else "warning",
             kind=kind, id=entry_id, path=item.path, line=item.line, fix="edit",
         )  # fmt: skip

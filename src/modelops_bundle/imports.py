@@ -48,7 +48,9 @@ def find_closure(codebase: Codebase, path: str, extra: tuple[str, ...] = ()) -> 
         if current in found or not codebase.is_file(current):
             continue
         found.add(current)
-        waiting.extend(codebase.package_files(current))
+        packages = list(codebase.package_files(current))
+        notes += _gaps(codebase, current, packages)
+        waiting.extend(packages)
         if not current.endswith(".py"):
             continue
         try:
@@ -59,7 +61,22 @@ def find_closure(codebase: Codebase, path: str, extra: tuple[str, ...] = ()) -> 
         for item in facts.imports:
             if not item.typing_only:
                 waiting.extend(_files_of(codebase, facts, item, notes))
-    return Closure(tuple(sorted(found)), tuple(notes), tuple(sorted(broken)))
+    unique = tuple(dict.fromkeys(notes))
+    return Closure(tuple(sorted(found)), unique, tuple(sorted(broken)))
+
+
+def _gaps(codebase: Codebase, path: str, packages: list[str]) -> Iterator[ImportNote]:
+    """A folder without `__init__.py` below one that has it is left out by many installers."""
+    if not packages:
+        return
+    folder = PurePosixPath(path).parent
+    outermost = PurePosixPath(packages[0]).parent
+    while folder not in {outermost, PurePosixPath()}:
+        name = f"{folder}/__init__.py"
+        if not codebase.is_file(name):
+            text = f"{folder} has no __init__.py, and {outermost} has one"
+            yield ImportNote("missing_init", name, 1, text)
+        folder = folder.parent
 
 
 def _files_of(
@@ -94,7 +111,14 @@ def _look_beside(
             text = f"imports {item.module}, found beside it as {clean}, which is no import root"
             notes.append(ImportNote("import_not_on_path", facts.path, item.line, text))
             return [clean]
-    if not _is_available(codebase, top):
+    outside = next(
+        (f"../{name}" for name in (f"{top}.py", f"{top}/__init__.py")
+         if top and (codebase.root.parent / name).is_file()), None,
+    )  # fmt: skip
+    if outside is not None and not _is_known_elsewhere(top) and not _is_declared(codebase, top):
+        text = f"imports {item.module}, found as {outside}, which is outside the project"
+        notes.append(ImportNote("outside_project", facts.path, item.line, text))
+    elif not _is_available(codebase, top):
         text = f"imports {item.module}: neither standard library, dependency, nor project file"
         notes.append(ImportNote("unresolved_import", facts.path, item.line, text))
     return []
@@ -107,13 +131,17 @@ def _is_known_elsewhere(top: str) -> bool:
 def _is_available(codebase: Codebase, top: str) -> bool:
     if not top or top in sys.stdlib_module_names:
         return True
-    declared = {distribution_name(item).replace("-", "_") for item in _requirements(codebase)}
-    if top.lower() in declared:
+    if _is_declared(codebase, top):
         return True
     try:
         return importlib.util.find_spec(top) is not None
     except (ImportError, ValueError):
         return False
+
+
+def _is_declared(codebase: Codebase, top: str) -> bool:
+    declared = {distribution_name(item).replace("-", "_") for item in _requirements(codebase)}
+    return top.lower() in declared
 
 
 def _requirements(codebase: Codebase) -> tuple[str, ...]:

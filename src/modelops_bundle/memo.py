@@ -66,7 +66,7 @@ def remember_status(
     An answer that depends on what is installed in this interpreter is not kept, nor one whose
     files may have changed since `started_ns`, when reading them began.
     """
-    if any(item.code == "unresolved_import" for item in status.findings):
+    if any(item.code in {"unresolved_import", "outside_project"} for item in status.findings):
         return
     paths = sorted({*evidence.files, *_OWN_FILES, *also})
     if any(_is_fresh(project.root / path, started_ns) for path in paths):

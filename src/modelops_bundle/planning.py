@@ -15,6 +15,7 @@ from modelops_bundle.checking import (
     is_named,
     models_of,
     targets_of,
+    unverified_symbol,
 )  # fmt: skip
 from modelops_bundle.codebase import Codebase
 from modelops_bundle.entries import CodeRecord, Found, derive_id, describe_entry
@@ -534,6 +535,7 @@ def _matches_in_file(
         lost_entry(planner.codebase, kind, key, planner.entries(kind)[key])
         for key in planner.ids_in(kind, path)
         if planner.entries(kind)[key].symbol not in found
+        and unverified_symbol(planner.codebase, planner.entries(kind)[key]) is None
     ]
     taken = {planner.entries(kind)[key].symbol for key in planner.ids_in(kind, path)}
     new = [item for name, item in found.items() if name not in taken]
@@ -552,6 +554,8 @@ def _drop_lost(
     for key in planner.ids_in(kind, path):
         entry = planner.entries(kind)[key]
         if key in replaced or entry.symbol in found or entry.symbol in options.names:
+            continue
+        if unverified_symbol(planner.codebase, entry) is not None:
             continue
         named = isinstance(entry, ModelEntry) and is_named(planner.registry, entry)
         if named and find_symbol(planner.codebase, kind, path, entry.symbol, named=True):

@@ -13,6 +13,7 @@ from modelops_bundle.checking import (
     effective_registration,
     find_symbol,
     is_named,
+    unverified_symbol,
 )
 from modelops_bundle.codebase import Codebase
 from modelops_bundle.entries import Found, derive_id
@@ -110,6 +111,7 @@ def _refresh_entry(
     path, symbol = item.entry.path.as_posix(), item.entry.symbol
     named = _named(planner, item.entry)
     known = find_symbol(planner.codebase, item.kind, path, symbol, named=named)
+    known = known or unverified_symbol(planner.codebase, item.entry)
     if known is None:  # its place in the registry is wrong; the finding says how
         planner.findings.extend(item.findings)
         return
