@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import click
 
 from modelops.cli._call import Call
+from modelops.cli._complete import target_sets
+from modelops.cli._complete import targets as complete_targets
 from modelops.cli._console import Screen, pairs, plural
 from modelops.cli.cb._project import Chosen
 from modelops_contracts.errors import InvalidInput, NotFound, nearest
@@ -112,9 +114,20 @@ COMMON = (
         "--fix", "fixed", multiple=True, metavar="NAME=VALUE", help="Fix a parameter (repeatable)."
     ),
     click.option(
-        "-t", "--target", "targets", multiple=True, metavar="ID", help="Target (repeatable)."
+        "-t",
+        "--target",
+        "targets",
+        multiple=True,
+        metavar="ID",
+        shell_complete=complete_targets,
+        help="Target (repeatable).",
     ),
-    click.option("--target-set", metavar="NAME", help="Registered set of targets."),
+    click.option(
+        "--target-set",
+        metavar="NAME",
+        shell_complete=target_sets,
+        help="Registered set of targets.",
+    ),
     click.option("--name", help="Name of the study or calibration; also names the file."),
     click.option("-o", "--output", metavar="FILE", help="File to write; - for stdout."),
     click.option(

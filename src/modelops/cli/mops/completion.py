@@ -45,7 +45,8 @@ def completion(call: Call, shell: str) -> Completion:
     """Print the completion script of a shell.
 
     Add its output to the start-up file of the shell, or evaluate it there: it completes commands
-    and options of all three consoles from the command table, without importing your code.
+    and options of all three consoles, and the names of jobs, models, targets and settings, without
+    importing your code.
     """
     consoles = sorted(CONSOLES)
     script = "\n".join(write_script(shell, console).strip("\n") + "\n" for console in consoles)

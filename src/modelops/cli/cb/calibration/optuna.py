@@ -10,6 +10,7 @@ import click
 
 from modelops.cli._call import Call
 from modelops.cli._click import command
+from modelops.cli._complete import models
 from modelops.cli.cb._project import (
     Chosen,
     Describer,
@@ -48,7 +49,7 @@ Free = dict[str, tuple[Any, Any, str | None]]
 
 @command(answer=Written, render=render)
 @common_options
-@click.argument("model")
+@click.argument("model", shell_complete=models)
 @click.argument("observed", type=click.Path(path_type=Path))
 @click.argument("parameters")
 @click.option(

@@ -12,6 +12,7 @@ from click.core import ParameterSource
 
 from modelops.cli._call import Call
 from modelops.cli._click import is_common
+from modelops.cli._complete import models
 from modelops.cli.cb._project import (
     Chosen,
     check_outputs,
@@ -40,7 +41,7 @@ if TYPE_CHECKING:
 F = TypeVar("F", bound=Callable[..., Any])
 Options = Mapping[str, Any]
 
-MODEL = click.argument("model")
+MODEL = click.argument("model", shell_complete=models)
 STUDY_OPTIONS = (
     click.option(
         "-r",

@@ -9,6 +9,7 @@ import click
 
 from modelops.cli._call import Call
 from modelops.cli._click import command
+from modelops.cli._complete import settings as complete_settings
 from modelops.cli._console import Screen, table
 from modelops_contracts.errors import InvalidInput, nearest
 
@@ -52,7 +53,7 @@ def origin_text(item: Setting) -> str:
 
 
 @command(answer=Settings, render=render)
-@click.argument("key", required=False)
+@click.argument("key", required=False, shell_complete=complete_settings)
 @click.option("--origin", is_flag=True, help="Also say who decided: flag, variable, file and line.")
 @click.option("--defaults", is_flag=True, help="All settings there are, with their meaning.")
 def show(call: Call, key: str | None, origin: bool, defaults: bool) -> Settings:

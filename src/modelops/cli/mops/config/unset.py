@@ -6,13 +6,14 @@ import click
 
 from modelops.cli._call import Call
 from modelops.cli._click import command
+from modelops.cli._complete import settings
 from modelops.cli.mops.config._change import Changed, find_paths, reload, render_change
 from modelops.cli.mops.config.show import check_key, plain
 from modelops_contracts.errors import ModelOpsError
 
 
 @command(answer=Changed, render=render_change)
-@click.argument("key")
+@click.argument("key", shell_complete=settings)
 def unset(call: Call, key: str) -> Changed:
     """Take a setting out of your own file; what decided before it decides again."""
     from modelops.config.model import setting_value

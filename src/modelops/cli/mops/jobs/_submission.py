@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import click
 
 from modelops.cli._call import Call
+from modelops.cli._complete import target_sets
+from modelops.cli._complete import targets as complete_targets
 from modelops.cli._console import Screen, duration, pairs, plural
 
 if TYPE_CHECKING:
@@ -25,9 +27,20 @@ OPTIONS = (
         show_default=True,
         help="Pack what changed first, or run the bundle that was pushed last.",
     ),
-    click.option("--target-set", metavar="NAME", help="Targets to score, instead of the file's."),
     click.option(
-        "-t", "--target", "targets", multiple=True, metavar="ID", help="Target (repeatable)."
+        "--target-set",
+        metavar="NAME",
+        shell_complete=target_sets,
+        help="Targets to score, instead of the file's.",
+    ),
+    click.option(
+        "-t",
+        "--target",
+        "targets",
+        multiple=True,
+        metavar="ID",
+        shell_complete=complete_targets,
+        help="Target (repeatable).",
     ),
     click.option("--name", help="Name of the job (default: that of the file)."),
     click.option("--tag", "tags", multiple=True, metavar="K=V", help="Tag (repeatable)."),

@@ -9,6 +9,7 @@ import click
 
 from modelops.cli._call import Call, Done
 from modelops.cli._click import command
+from modelops.cli._complete import jobs as complete_jobs
 from modelops.cli._console import Screen
 from modelops.cli.mops.jobs._jobs import Job, as_job, find_jobs, is_running, open_backend
 
@@ -29,7 +30,7 @@ def render(answer: Cancelled, screen: Screen) -> Iterator[str]:
 
 
 @command(answer=Cancelled, render=render)
-@click.argument("jobs", nargs=-1, required=True, metavar="JOB...")
+@click.argument("jobs", nargs=-1, required=True, metavar="JOB...", shell_complete=complete_jobs)
 @click.option("--wait/--no-wait", default=True, show_default=True, help="Wait until they stopped.")
 def cancel(call: Call, jobs: Sequence[str], wait: bool) -> Done:
     """Stop jobs; what they have finished stays."""

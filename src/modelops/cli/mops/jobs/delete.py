@@ -9,6 +9,7 @@ import click
 
 from modelops.cli._call import Call
 from modelops.cli._click import command
+from modelops.cli._complete import jobs as complete_jobs
 from modelops.cli._console import Screen
 from modelops.cli.mops.jobs._jobs import Job, as_job, find_jobs, is_running, open_backend
 from modelops_contracts.errors import Conflict, Interrupted
@@ -28,7 +29,7 @@ def render(answer: Deleted, screen: Screen) -> Iterator[str]:
 
 
 @command(answer=Deleted, render=render)
-@click.argument("jobs", nargs=-1, required=True, metavar="JOB...")
+@click.argument("jobs", nargs=-1, required=True, metavar="JOB...", shell_complete=complete_jobs)
 def delete(call: Call, jobs: Sequence[str]) -> Deleted:
     """Delete jobs that have ended. What they simulated stays in the store."""
     backend = open_backend(call)

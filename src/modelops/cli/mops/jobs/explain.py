@@ -9,6 +9,7 @@ import click
 
 from modelops.cli._call import Call
 from modelops.cli._click import command
+from modelops.cli._complete import jobs
 from modelops.cli._console import Screen, plural
 from modelops.cli.mops.jobs._jobs import Job, as_job, find_job, job_lines, open_backend
 from modelops_contracts.errors import NotFound
@@ -56,7 +57,7 @@ def render(answer: Explained, screen: Screen) -> Iterator[str]:
 
 
 @command(answer=Explained, render=render)
-@click.argument("job", default="last")
+@click.argument("job", default="last", shell_complete=jobs)
 @click.argument("sim", required=False)
 def explain(call: Call, job: str, sim: str | None) -> Explained:
     """Say what a job reused and what it computed, and why.

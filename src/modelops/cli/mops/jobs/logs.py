@@ -12,6 +12,7 @@ import click
 
 from modelops.cli._call import Call
 from modelops.cli._click import command
+from modelops.cli._complete import jobs
 from modelops.cli._console import Screen
 from modelops.cli.mops.jobs._jobs import find_job, open_backend
 from modelops_contracts.errors import NotFound
@@ -32,7 +33,7 @@ def render(answer: Logs, screen: Screen) -> Iterator[str]:
 
 
 @command(answer=Logs, render=render, stream=True)
-@click.argument("job", default="last")
+@click.argument("job", default="last", shell_complete=jobs)
 @click.option("-f", "--follow", is_flag=True, help="Go on until the job has ended.")
 @click.option(
     "--tail",

@@ -8,6 +8,7 @@ import click
 
 from modelops.cli._call import Call
 from modelops.cli._click import command
+from modelops.cli._complete import jobs
 from modelops.cli._console import Screen
 from modelops.cli.mops.jobs._jobs import Job, as_job, find_job, open_backend
 
@@ -18,7 +19,7 @@ def render(answer: Job, screen: Screen) -> Iterator[str]:
 
 
 @command(answer=Job, render=render)
-@click.argument("job", default="last")
+@click.argument("job", default="last", shell_complete=jobs)
 @click.option("--max-failed", metavar="N|P%", help="Failures it may have and still succeed.")
 @click.option("--retry-failed", is_flag=True, help="Run again what failed before.")
 def resume(call: Call, job: str, max_failed: str | None, retry_failed: bool) -> Job:

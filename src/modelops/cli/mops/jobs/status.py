@@ -9,6 +9,7 @@ import click
 
 from modelops.cli._call import Call
 from modelops.cli._click import command
+from modelops.cli._complete import jobs as complete_jobs
 from modelops.cli._console import Screen
 from modelops.cli.mops.jobs._jobs import Job, as_job, find_jobs, job_lines, open_backend
 
@@ -29,7 +30,7 @@ def render(answer: Status, screen: Screen) -> Iterator[str]:
 
 
 @command(answer=Status, render=render)
-@click.argument("jobs", nargs=-1, metavar="[JOB]...")
+@click.argument("jobs", nargs=-1, metavar="[JOB]...", shell_complete=complete_jobs)
 @click.option("--wait", is_flag=True, help="Wait until each of them has ended.")
 def status(call: Call, jobs: Sequence[str], wait: bool) -> Status:
     """Say how jobs are doing.

@@ -8,6 +8,7 @@ import click
 
 from modelops.cli._call import Call, Done
 from modelops.cli._click import command
+from modelops.cli._complete import jobs
 from modelops.cli._console import Screen, duration
 from modelops.cli.mops.jobs._jobs import Job, as_job, find_job, open_backend
 
@@ -17,7 +18,7 @@ def render(answer: Job, screen: Screen) -> Iterator[str]:
 
 
 @command(answer=Job, render=render)
-@click.argument("job", default="last")
+@click.argument("job", default="last", shell_complete=jobs)
 @click.option(
     "--timeout",
     type=click.FloatRange(min=0),

@@ -9,6 +9,7 @@ import click
 
 from modelops.cli._call import Call, Done
 from modelops.cli._click import command
+from modelops.cli._complete import jobs
 from modelops.cli._console import Screen
 from modelops.cli.mops.jobs._follow import follow
 from modelops.cli.mops.jobs._jobs import Job, as_job, find_job, job_lines, open_backend
@@ -26,7 +27,7 @@ def render(answer: Watched, screen: Screen) -> Iterator[str]:
 
 
 @command(answer=Watched, render=render, stream=True)
-@click.argument("job", default="last")
+@click.argument("job", default="last", shell_complete=jobs)
 @click.option(
     "--interval",
     type=click.FloatRange(min=0.1),

@@ -12,6 +12,7 @@ import click
 
 from modelops.cli._call import Call
 from modelops.cli._click import command
+from modelops.cli._complete import jobs
 from modelops.cli._console import Screen, plural, size
 from modelops.cli.mops.results._results import open_job, read_tables
 from modelops_contracts.errors import InvalidInput
@@ -49,7 +50,7 @@ def render(answer: Export, screen: Screen) -> Iterator[str]:
 
 
 @command(answer=Export, render=render)
-@click.argument("job", default="last")
+@click.argument("job", default="last", shell_complete=jobs)
 @click.option(
     "--format",
     "kind",

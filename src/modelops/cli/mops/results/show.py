@@ -11,6 +11,7 @@ import click
 
 from modelops.cli._call import Call
 from modelops.cli._click import command
+from modelops.cli._complete import jobs
 from modelops.cli._console import Screen, figure, pairs, table
 from modelops.cli.mops.jobs._jobs import Job, as_job, is_running, progress_note
 from modelops.cli.mops.results._results import (
@@ -100,7 +101,7 @@ def number(value: Any, screen: Screen) -> object:
 
 
 @command(answer=Shown, render=render)
-@click.argument("job", default="last")
+@click.argument("job", default="last", shell_complete=jobs)
 @click.option(
     "--table",
     "name",
