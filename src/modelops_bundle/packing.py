@@ -89,7 +89,7 @@ def unpack_layer(
     bounded = _Bounded(reader, limit, layer.digest)
     wanted = {row.path: row for row in rows}
     try:
-        with tarfile.open(fileobj=bounded, mode="r|", bufsize=_BLOCK * 20) as archive:
+        with tarfile.open(fileobj=bounded, mode="r|", bufsize=CHUNK) as archive:
             for member in archive:
                 row = wanted.pop(member.name, None)
                 if row is None:
@@ -153,7 +153,7 @@ def _plain_layer(
     name = f"sha256:{digest.hexdigest()}"
     layer = Layer(media_types.LAYER_TAR, name, _tar_size(rows, links), name)
     return PackedLayer(
-        layer, lambda: io.BufferedReader(_FromChunks(tar_chunks(rows, links, open_file)))
+        layer, lambda: io.BufferedReader(_FromChunks(tar_chunks(rows, links, open_file)), CHUNK)
     )
 
 
