@@ -13,6 +13,7 @@ MOVED: dict[str, str] = {
     "mops jobs sync": "mops jobs status",
     "mops jobs validate": "mops jobs status",
     "mops results stats": "mops results list",
+    "mops results clear": "mops results gc",
     "mops registry": "mops env list",
     "mops storage": "mops env show",
     "mops config list": "mops config show",
