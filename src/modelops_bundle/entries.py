@@ -262,7 +262,7 @@ def _undeclared(
 
 def _directories(codebase: Codebase, path: str, text: str) -> Iterator[str]:
     """Yield the directories of data (not of code) that a text names."""
-    if not text or len(text) > LONGEST_NAME or "\n" in text or "\0" in text:
+    if not _may_be_name(text):
         return
     for candidate in (text, posixpath.join(posixpath.dirname(path), text)):
         clean = project_path(codebase.root, candidate)
@@ -284,7 +284,24 @@ def _texts_of(codebase: Codebase, path: str, found: Found) -> list[str]:
 
 def _texts_of_file(codebase: Codebase, path: str) -> list[str]:
     facts = codebase.facts(path)
+    key = codebase.digest(path) or path
+    plain, built = codebase.cache.get("texts", key, lambda: _plain_texts(facts.tree))
+    if not built:
+        return list(plain)
     return list(dict.fromkeys(_named_paths(facts.tree.body, facts, codebase.lookup)))
+
+
+def _plain_texts(tree: ast.Module) -> tuple[list[str], bool]:
+    """Return the texts that stand in a file, and whether others may be built from them."""
+    texts: dict[str, None] = {}
+    built = False
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Constant):
+            if isinstance(node.value, str) and _may_be_name(node.value):
+                texts[node.value] = None
+        elif not built:
+            built = _may_be_path(node)
+    return list(texts), built
 
 
 def _named_paths(body: list[ast.stmt], facts: ModuleFacts, lookup: Lookup) -> Iterator[str]:
@@ -302,6 +319,11 @@ def _named_paths(body: list[ast.stmt], facts: ModuleFacts, lookup: Lookup) -> It
                     yield str(value)
 
 
+def _may_be_name(text: str) -> bool:
+    """True for a text that can be the name of a file."""
+    return bool(text) and len(text) <= LONGEST_NAME and "\n" not in text and "\0" not in text
+
+
 def _may_be_path(node: ast.AST) -> TypeGuard[ast.Call | ast.BinOp]:
     """True for what `read_constant` can make a path of; asking it about every call is slow."""
     if isinstance(node, ast.BinOp):
@@ -313,7 +335,7 @@ def _may_be_path(node: ast.AST) -> TypeGuard[ast.Call | ast.BinOp]:
 
 
 def _existing(codebase: Codebase, path: str, text: str) -> Iterator[str]:
-    if not text or len(text) > LONGEST_NAME or "\n" in text or "\0" in text:
+    if not _may_be_name(text):
         return
     folder = posixpath.dirname(path)
     for candidate in (text, posixpath.join(folder, text)):

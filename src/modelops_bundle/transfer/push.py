@@ -170,6 +170,9 @@ def plan_push(
     _guard(project, rows, current.state() if current is not None else {})
     buckets = place_files({row.path: row.size for row in rows})
     content = content_digest(rows)
+    up_to_date = _is_same_bundle(current, state, preflight, files.environment.record) and all(
+        store.has_blob(layer.digest) for layer in (current.layers if current else ())
+    )
     return PushPlan(
         project=project,
         reference=reference,
@@ -181,14 +184,13 @@ def plan_push(
         recorded=preflight.registry,
         content=content,
         buckets=buckets,
-        reused=_reusable(buckets, rows, current),
+        reused={} if up_to_date else _reusable(buckets, rows, current),
         changes=compare_files(current.state() if current is not None else {}, state),
         tracked=tracked,
         findings=(*preflight.findings, *find_new(files, preflight.registry)),
         remote=remote,
         environment=files.environment.record,
-        up_to_date=_is_same_bundle(current, state, preflight, files.environment.record)
-        and all(store.has_blob(layer.digest) for layer in (current.layers if current else ())),
+        up_to_date=up_to_date,
         newly_tracked=preflight.track,
         vanished=preflight.vanished,
     )
