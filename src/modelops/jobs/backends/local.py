@@ -170,9 +170,12 @@ class LocalJobBackend:
         Raises Conflict while it runs or waits to run.
         """
         folder = open_job_folder(self.results_root, job_id)
-        _refuse_active(folder)
+        written = folder.read_record()
+        _refuse_active(folder.observe())
         with _driver_lock(folder, "mops jobs delete"):
-            _refuse_active(folder)
+            # Whoever took the job between the two looks has written so.
+            if folder.read_record() != written:
+                _refuse_active(folder.read_record())
             # Gone for everybody in one step; a crash below leaves a folder that nobody lists.
             doomed = folder.path.with_name(f".{job_id}.{secrets.token_hex(4)}.deleted")
             folder.path.rename(doomed)
@@ -211,8 +214,7 @@ class LocalJobBackend:
         return True
 
 
-def _refuse_active(folder: JobFolder) -> None:
-    record = folder.observe()
+def _refuse_active(record: JobRecord) -> None:
     if not (record.state.ended or record.state is JobState.LOST):
         raise Conflict(
             f"job {record.job_id} is {record.state}",
