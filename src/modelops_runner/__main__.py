@@ -55,11 +55,15 @@ def keep_log_complete() -> None:
 def serve(channel: Channel) -> None:
     """Answer messages in order until ``shutdown``; ChannelClosedError when the asker is gone."""
     wire = greet(channel)
+    root, own = Path.cwd(), os.getpid()
     while wire is not None:
         message, payload = channel.receive()
         if message["type"] == "shutdown":
             return
         for header, parts in answer(wire, message, payload):
+            if os.getpid() != own:
+                os._exit(0)  # a child that the author's code forked: only its parent answers
+            os.chdir(root)  # what one simulation did to the directory is not the next one's
             channel.send(header, parts)
 
 

@@ -120,6 +120,17 @@ def where(params, seed, config, scenario):
                   pythonpath=os.environ.get("PYTHONPATH"))
 
 
+def wanders(params, seed, config, scenario):
+    before = os.getcwd()
+    os.chdir("/")
+    return tables(cwd=before)
+
+
+def forks(params, seed, config, scenario):
+    os.fork()  # and both go on
+    return tables(out=seed)
+
+
 def spawns(params, seed, config, scenario):
     child = subprocess.Popen(["sleep", "600"])
     with open(params["file"], "w") as stream:

@@ -176,6 +176,22 @@ def test_no_bytecode_is_written_into_the_bundle(opener: Opener, project: Path) -
     assert not list(project.rglob("__pycache__"))
 
 
+def test_a_simulation_that_changes_the_directory_changes_it_for_itself_only(
+    opener: Opener, project: Path
+) -> None:
+    with opener() as engine:
+        outcomes = run(engine, [request("wanders", seed=i) for i in range(3)])
+    assert {one.tables["cwd"].decode() for one in outcomes} == {str(project)}
+
+
+def test_a_child_that_the_model_forks_does_not_answer(opener: Opener) -> None:
+    with opener() as engine:
+        outcomes = run(engine, [request("forks", seed=i) for i in range(4)])
+        more = run(engine, [request(seed=9)])
+    assert sorted(one.tables["out"].decode() for one in outcomes) == list("0123")
+    assert more[0].ok
+
+
 def is_running(pid: int) -> bool:
     try:
         stat = Path(f"/proc/{pid}/stat").read_text()
