@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import secrets
@@ -125,7 +126,7 @@ class LocalJobBackend:
         Raises Conflict when it still runs or has succeeded.
         """
         folder = open_job_folder(self.results_root, job_id)
-        with _driver_lock(folder, "mops jobs resume"):
+        with _without_driver(folder, job_id, "mops jobs resume"):
             if folder.observe().state is JobState.SUCCEEDED:
                 raise Conflict(
                     f"job {job_id} has succeeded; nothing is missing", code="job.nothing_to_do"
@@ -225,6 +226,20 @@ def _refuse_active(record: JobRecord) -> None:
 
 def _driver_lock(folder: JobFolder, command: str, timeout: float = 2.0) -> FileLock:
     return FileLock(folder.lock, timeout=timeout, command=command)
+
+
+@contextlib.contextmanager
+def _without_driver(folder: JobFolder, job_id: str, command: str) -> Iterator[None]:
+    with contextlib.ExitStack() as held:
+        try:
+            held.enter_context(_driver_lock(folder, command))
+        except Conflict as error:
+            raise Conflict(
+                f"job {job_id} is running: {error}",
+                hint=f"mops jobs wait {job_id}, or mops jobs cancel {job_id}",
+                code=error.code,
+            ) from error
+        yield
 
 
 def _mark_lost(folder: JobFolder) -> None:

@@ -35,8 +35,9 @@ def test_a_driver_killed_by_the_kernel_leaves_a_lost_job_that_can_be_resumed(
 
 def test_resuming_a_running_job_names_its_driver(backend: LocalJobBackend) -> None:
     job_id = backend.submit(make_job(part="wait"))
-    with pytest.raises(Conflict, match="locked by process"):
+    with pytest.raises(Conflict, match=f"{job_id} is running: .*locked by process") as caught:
         backend.resume(job_id)
+    assert caught.value.hint == f"mops jobs wait {job_id}, or mops jobs cancel {job_id}"
     with pytest.raises(Conflict, match="running already"):
         backend.launch(job_id)
     backend.cancel(job_id)
