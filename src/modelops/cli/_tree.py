@@ -76,6 +76,14 @@ TREE: dict[str, Entry] = {
         "modelops.cli.bundle.verify:verify",
         "Check that everything a bundle is made of is where it is kept (exit code 1 if not).",
     ),
+    "mops bundle cache": Entry(None, "Look after the files of bundles that are kept here."),
+    "mops bundle cache info": Entry(
+        "modelops.cli.bundle.cache.info:info", "Say what the cache of bundles holds."
+    ),
+    "mops bundle cache gc": Entry(
+        "modelops.cli.bundle.cache.gc:gc",
+        "Remove bundles from the cache that were not used for longest; they can be fetched again.",
+    ),
     "mops bundle unregister": Entry(
         "modelops.cli.bundle.unregister:unregister",
         "Take models or targets out of the registry; their files stay tracked.",

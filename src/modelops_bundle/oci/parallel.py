@@ -5,6 +5,7 @@ from __future__ import annotations
 import queue
 import threading
 from collections.abc import Callable, Sequence
+from types import TracebackType
 from typing import TypeVar
 
 R = TypeVar("R")
@@ -33,10 +34,11 @@ def run_parallel(
                 number = waiting.get_nowait()
             except queue.Empty:
                 return
-            try:
+            caught = _Caught()
+            with caught:
                 finished.put((number, jobs[number](), None))
-            except BaseException as error:  # noqa: BLE001  (raised again by the caller's thread)
-                finished.put((number, None, error))
+            if caught.error is not None:
+                finished.put((number, None, caught.error))
                 return
 
     workers = [
@@ -45,15 +47,38 @@ def run_parallel(
     ]
     for worker in workers:
         worker.start()
+    done = False
     try:
-        return _collect(finished, len(jobs))
-    except BaseException:
-        over.set()
-        if stopped is not None:
-            stopped.set()
-        for worker in workers:
-            worker.join(_LOOK_EVERY)
-        raise
+        results = _collect(finished, len(jobs))
+        done = True
+    finally:
+        if not done:
+            over.set()
+            if stopped is not None:
+                stopped.set()
+            for worker in workers:
+                worker.join(_LOOK_EVERY)
+    return results
+
+
+class _Caught:
+    """Keeps what a job raises, to be raised again by the thread that waits for it."""
+
+    def __init__(self) -> None:
+        self.error: BaseException | None = None
+
+    def __enter__(self) -> None:
+        """Nothing was raised yet."""
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> bool:
+        """Keep the error."""
+        self.error = error
+        return True
 
 
 def _collect(

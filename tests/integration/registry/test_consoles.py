@@ -175,3 +175,19 @@ def test_a_damaged_bundle_fails_verification(lab: Lab, registry: FaultyRegistry)
     found = lab.of("mine").run("mops bundle verify --env lab --json")
     assert found.code == 1
     assert found.json["problems"] == [{"digest": layer, "text": "is missing"}]
+
+
+def test_the_cache_is_shown_and_emptied(lab: Lab) -> None:
+    from modelops_bundle.cache import BundleCache
+    from modelops_bundle.oci.layout import LayoutStore
+
+    mine = lab.of("mine")
+    digest = mine.run("mops bundle push --env local --json").json["digest"]
+    store = LayoutStore(lab.home / ".modelops/artifacts", "seir")
+    BundleCache(lab.home / ".modelops/cache/bundles").ensure(store, digest)
+    shown = mine.run("mops bundle cache info --json").json
+    assert [row["digest"] for row in shown["trees"]] == [digest]
+    assert mine.run("mops bundle cache gc --json").json["removed"] == []
+    emptied = mine.run("mops bundle cache gc --max-size 0")
+    assert digest in emptied.out
+    assert mine.run("mops bundle cache info --json").json["trees"] == []
