@@ -182,7 +182,7 @@ def test_every_command_in_a_page_can_be_typed(page: Path) -> None:
     wrong = []
     for line in page.read_text(encoding="utf-8").splitlines():
         if line.startswith(("$ mops ", "$ cb ", "$ modelops-bundle ")):
-            typed = line[2:].split(" #")[0].split(" | ")[0].split(" > ")[0]
+            typed = re.split(r" (?:#|\||>|&&)", line[2:])[0]
             problem = fault(typed)
             if problem:
                 wrong.append(f"{line!r}: {problem}")
