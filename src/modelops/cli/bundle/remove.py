@@ -31,9 +31,9 @@ def render(answer: FilesRemoved, screen: Screen) -> Iterator[str]:
 @click.argument("paths", nargs=-1, required=True)
 @click.option("--rm", "delete", is_flag=True, help="Delete the files too.")
 def remove(call: Call, paths: Sequence[str], delete: bool) -> FilesRemoved:
-    """Stop tracking files; they stay where they are unless --rm is given. All, or none.
+    """Stop tracking files; they stay where they are unless --rm is given.
 
-    PATH is a tracked file, or a folder that holds some.
+    PATH is a tracked file, or a folder that holds some. All of them, or none.
     """
     from modelops_bundle.choosing import remove_files
     from modelops_bundle.project import find_project
