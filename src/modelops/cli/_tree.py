@@ -156,8 +156,7 @@ TREE: dict[str, Entry] = {
     ),
     "mops results verify": Entry(
         "modelops.cli.mops.results.verify:verify",
-        "Compare every stored simulation with its checksum and row counts. "
-        "A fault is exit code 1.",
+        "Compare every stored simulation with its checksum and row counts. A fault is exit code 1.",
     ),
     "mops results gc": Entry(
         "modelops.cli.mops.results.gc:gc",
