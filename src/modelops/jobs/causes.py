@@ -11,7 +11,10 @@ from dataclasses import dataclass
 
 from modelops_contracts.evaluation import Evaluation
 
-__all__ = ["Cause", "causes_of_scores", "name_causes"]
+__all__ = ["SCORING_FAULTS", "Cause", "causes_of_scores", "name_causes"]
+
+#: A row that ran and could not be scored. A likelihood of zero is a score.
+SCORING_FAULTS = frozenset({"COVERAGE", "BAD_OUTPUT", "EVALUATION_FAILED"})
 
 _WIDTH = 300  # characters of an author's message that one line has room for
 

@@ -10,7 +10,7 @@ from itertools import islice
 from typing import Any
 
 from modelops.engine.requests import EvaluationOutcome, EvaluationWork, SimOutcome, SimRequest
-from modelops.jobs.causes import Cause, causes_of_scores, name_causes
+from modelops.jobs.causes import SCORING_FAULTS, Cause, causes_of_scores, name_causes
 from modelops.jobs.keys import Wanted, evaluation_key, evaluation_request, wanted_of
 from modelops.jobs.lifecycle import Event, decide_verdict
 from modelops.jobs.work import Carried, UseOfSims, Work, write_table
@@ -47,7 +47,7 @@ def carry_study(work: Work, study: SimulationStudy) -> Carried:
 
 @dataclass(frozen=True, slots=True)
 class _Scored:
-    """``problem``: the targets themselves failed. ``remark``: no row at all has a score."""
+    """``problem``: targets failed, or could not score a row. ``remark``: no score is finite."""
 
     problem: str = ""
     remark: str = ""
@@ -166,7 +166,8 @@ def _score(work: Work, rows: Sequence[Wanted], use: UseOfSims) -> _Scored:
         work.ledger.advance(0, best=min(finite, default=None))
     faults = _faults(scores.values())
     work.reporter.finish(faults)
-    return _Scored(remark="" if finite else faults)
+    unscorable = _faults(one for one in scores.values() if one.reason in SCORING_FAULTS)
+    return _Scored(problem=unscorable, remark="" if finite or unscorable else faults)
 
 
 def _faults(scores: Iterable[Evaluation]) -> str:

@@ -497,7 +497,7 @@ def check_fingerprint(old: Mapping[str, Any], new: Mapping[str, Any]) -> None:
         return
     lines = "\n".join(f"  {key}: was {old.get(key)!r}, now {new.get(key)!r}" for key in differing)
     if _RESCORABLE.issuperset(differing):
-        hint = "use --rescore to evaluate the stored simulations against the new targets"
+        hint = "start a new job: stored simulations are found again, only the scores are new"
     else:
         hint = 'start a new job; "warm_start": <this result> asks its candidates first'
     raise Conflict(

@@ -136,6 +136,7 @@ def test_the_message_says_why_no_row_has_a_score(place: Any) -> None:
         data.write("50,2.0\n")
     record = place.run(study_spec([0.5]))
     assert "; 1 row without a score: COVERAGE: " in record.message
+    assert record.state is JobState.PARTIAL, "simulated, but nothing to show for it"
 
 
 def test_a_full_disk_ends_a_job_with_the_file_and_a_hint(
