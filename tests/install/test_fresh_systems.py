@@ -43,11 +43,13 @@ echo "== over every old layout"
 as_ada 'uv=~/.modelops/uv/uv; for wheel in /mops/toys/*.whl; do $uv tool install -q --force "$wheel"; done'
 as_ada 'rm -f ~/.local/bin/cb && python3 -m pip install -q --user --break-system-packages --no-index /mops/toys/modelops_calabaria-*.whl'
 as_ada '! command -v pipx || pipx install --force /mops/toys/modelops_bundle-*.whl'
+as_ada '! command -v pipx || pipx list --short | grep -q modelops-bundle'
 as_ada 'ln -s ~/.local/share/uv/tools/calabaria/bin/calabaria ~/.local/bin/calabaria; echo mine >~/.local/bin/mine'
 as_ada 'cd checkout && ./install.sh --json >~/result.json; cat ~/result.json'
 as_ada 'ls ~/.local/bin ~/.local/share/uv/tools; ~/.modelops/uv/uv tool list; mops doctor --install'
 test "$(as_ada 'ls ~/.local/bin | tr "\n" " "')" = "cb mine modelops-bundle mops @LEFT@"
 test "$(as_ada 'ls ~/.local/share/uv/tools')" = modelops
+as_ada '! command -v pipx || ! pipx list --short | grep -q modelops'
 test "$(as_ada 'mops --version | cut -d " " -f 2')" = "$(as_ada 'cb --version | cut -d " " -f 2')"
 
 echo "== a branch, from the private server under its public name"
@@ -56,12 +58,12 @@ as_ada 'git config --global credential.@SERVER@.helper "!f() { echo username=x; 
 as_ada 'cp checkout/install.sh alone.sh && MODELOPS_BRANCH=fix-x sh alone.sh'
 as_ada '~/.local/share/uv/tools/modelops/bin/python -c "import modelops_runner.mark as m; print(m.MARK)"' | grep -x fix
 as_ada 'grep @COMMIT@ ~/.modelops/install.json && mops doctor --install'
-! grep -rs s3cret /home/ada/.modelops /home/ada/.local/share/uv/tools/modelops/uv-receipt.toml
+if grep -rs s3cret /home/ada/.modelops /home/ada/.local/share/uv/tools/modelops/uv-receipt.toml; then exit 1; fi
 
 echo "== uninstalled"
 as_ada 'sh alone.sh --uninstall && ! command -v mops && ls -A ~ ~/.local/bin && cat ~/.bashrc ~/.profile'
 test "$(as_ada 'ls ~/.local/bin | tr "\n" " "')" = "mine @LEFT@"
-! grep -s modelops /home/ada/.bashrc /home/ada/.profile
+if grep -s modelops /home/ada/.bashrc /home/ada/.profile; then exit 1; fi
 echo "== well"
 """
 
