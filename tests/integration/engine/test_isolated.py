@@ -24,7 +24,7 @@ from modelops_contracts.errors import InvalidInput
 from modelops_contracts.testing.memory import RecordingReporter
 from support.engine_projects import Collector, make_project, request
 
-LOWEST = {"numpy": "2.0.0", "polars": "1.20.0", "ruamel.yaml": "0.18.0", "scipy": "1.14.0"}
+LOWEST = {"numpy": "2.0.0", "polars": "1.30.0", "ruamel.yaml": "0.18.0", "scipy": "1.14.0"}
 
 
 def toy_wheel(folder: Path, name: str, version: str, *requires: str, **files: str) -> None:
