@@ -1,4 +1,4 @@
-from __future__ import annotations
+"""Values of answers as JSON. Annotations are evaluated at once: other tests forget modules."""
 
 import json
 import math
