@@ -470,7 +470,7 @@ inspect_installations() { # read only
         read_distribution "$folder"
         ! is_known "$dist" || ! is_ours "$dist" "$site" || OLD_PIP="$OLD_PIP $interpreter:$dist"
     done
-    say "  older installations:${OLD_UV:+ uv tools$OLD_UV;}${OLD_PIPX:+ pipx$OLD_PIPX;}${OLD_PIP:+ pip --user$OLD_PIP}"
+    [ -z "$OLD_UV$OLD_PIPX$OLD_PIP" ] || say "  older installations:${OLD_UV:+ uv tools$OLD_UV;}${OLD_PIPX:+ pipx$OLD_PIPX;}${OLD_PIP:+ pip --user$OLD_PIP}"
     for name in $COMMANDS; do
         explain_owner "$BIN/$name"
         [ "$OWNER" = other ] || continue
