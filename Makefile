@@ -5,7 +5,7 @@ BIN    := $(VENV)/bin
 export PIP_DISABLE_PIP_VERSION_CHECK = 1
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-fast lint types bench docs requirements clean
+.PHONY: help demo test test-fast nightly lint types bench docs requirements clean
 
 help:  ## show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -17,7 +17,10 @@ test: $(VENV)/.dev lint types  ## set up, then lint, type-check and run all test
 	$(BIN)/python -m pytest -n 2 --dist worksteal
 
 test-fast: $(VENV)/.dev  ## the tests without the slow ones
-	$(BIN)/python -m pytest -n 2 --dist worksteal -m "not slow"
+	$(BIN)/python -m pytest -n 2 --dist worksteal -m "not slow and not nightly"
+
+nightly: $(VENV)/.dev  ## the long campaigns that `make test` runs in a short form (hours)
+	$(BIN)/python -m pytest -m nightly --timeout 14400
 
 lint: $(VENV)/.dev  ## ruff and the rules of the house
 	$(BIN)/ruff check src tests benchmarks examples scripts
