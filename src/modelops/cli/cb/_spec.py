@@ -13,8 +13,8 @@ import click
 
 from modelops.cli._call import Call
 from modelops.cli._complete import target_sets
-from modelops.cli._complete import targets as complete_targets
 from modelops.cli._console import Screen, pairs, plural
+from modelops.cli._options import targets_option
 from modelops.cli.cb._project import Chosen
 from modelops_contracts.errors import InvalidInput, NotFound, nearest
 
@@ -113,15 +113,7 @@ COMMON = (
     click.option(
         "--fix", "fixed", multiple=True, metavar="NAME=VALUE", help="Fix a parameter (repeatable)."
     ),
-    click.option(
-        "-t",
-        "--target",
-        "targets",
-        multiple=True,
-        metavar="ID",
-        shell_complete=complete_targets,
-        help="Target (repeatable).",
-    ),
+    targets_option,
     click.option(
         "--target-set",
         metavar="NAME",

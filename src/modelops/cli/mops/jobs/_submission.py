@@ -11,8 +11,8 @@ import click
 
 from modelops.cli._call import Call
 from modelops.cli._complete import target_sets
-from modelops.cli._complete import targets as complete_targets
 from modelops.cli._console import Screen, duration, pairs, plural
+from modelops.cli._options import targets_option
 
 if TYPE_CHECKING:
     from modelops.jobs.submit import SubmissionPlan
@@ -33,15 +33,7 @@ OPTIONS = (
         shell_complete=target_sets,
         help="Targets to score, instead of the file's.",
     ),
-    click.option(
-        "-t",
-        "--target",
-        "targets",
-        multiple=True,
-        metavar="ID",
-        shell_complete=complete_targets,
-        help="Target (repeatable).",
-    ),
+    targets_option,
     click.option("--name", help="Name of the job (default: that of the file)."),
     click.option("--tag", "tags", multiple=True, metavar="K=V", help="Tag (repeatable)."),
     click.option(

@@ -12,6 +12,7 @@ import click
 from modelops.cli._call import Call
 from modelops.cli._click import command
 from modelops.cli._console import Screen, figure, table
+from modelops.cli._options import limit_option
 from modelops.cli.mops.jobs._jobs import Job, as_job, open_backend
 from modelops.cli.mops.jobs._submission import read_tags
 
@@ -61,14 +62,7 @@ def render(answer: Jobs, screen: Screen) -> Iterator[str]:
 
 
 @command(answer=Jobs, render=render)
-@click.option(
-    "-n",
-    "--limit",
-    type=click.IntRange(min=1),
-    default=20,
-    show_default=True,
-    help="Jobs to show at most.",
-)
+@limit_option("Jobs")
 @click.option(
     "-s",
     "--status",

@@ -6,11 +6,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-import click
-
 from modelops.cli._call import Call
 from modelops.cli._click import command
 from modelops.cli._console import Screen, figure, size, table
+from modelops.cli._options import limit_option
 from modelops.cli.mops.jobs._jobs import open_backend
 
 HEADER = (
@@ -73,14 +72,7 @@ def render(answer: Results, screen: Screen) -> Iterator[str]:
 
 
 @command(answer=Results, render=render)
-@click.option(
-    "-n",
-    "--limit",
-    type=click.IntRange(min=1),
-    default=20,
-    show_default=True,
-    help="Jobs to show at most.",
-)
+@limit_option("Jobs")
 def list_(call: Call, limit: int) -> Results:
     """List what the jobs of this project have produced, newest first."""
     backend = open_backend(call)

@@ -13,6 +13,7 @@ from modelops.cli._call import Call
 from modelops.cli._click import command
 from modelops.cli._complete import jobs
 from modelops.cli._console import Screen, figure, pairs, table
+from modelops.cli._options import limit_option
 from modelops.cli.mops.jobs._jobs import Job, as_job, is_running, progress_note
 from modelops.cli.mops.results._results import (
     CalibrationSummary,
@@ -110,14 +111,7 @@ def number(value: Any, screen: Screen) -> object:
 )
 @click.option("--best", type=click.IntRange(min=1), help="The best so many parameter sets.")
 @click.option("--sort", metavar="COLUMN", help="Order of --table; -COLUMN for the largest first.")
-@click.option(
-    "-n",
-    "--limit",
-    type=click.IntRange(min=1),
-    default=20,
-    show_default=True,
-    help="Rows of --table to show at most.",
-)
+@limit_option("Rows of --table")
 def show(
     call: Call, job: str, name: str | None, best: int | None, sort: str | None, limit: int
 ) -> Shown:
