@@ -3,29 +3,13 @@
 from __future__ import annotations
 
 import os
-import shutil
 import signal
 import time
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 
-import pytest
-
-from support.consoles import Consoles, check_against_schema, make_consoles, make_project
+from support.consoles import Consoles, check_against_schema
 
 STUDY = "cb sampling sobol models.eggs:Eggs -n 4 --fix boxes=3 --seed 7"
-
-
-@pytest.fixture(scope="module")
-def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return make_project(tmp_path_factory.mktemp("made")).folder
-
-
-@pytest.fixture
-def eggs(made: Path, tmp_path: Path) -> Consoles:
-    consoles = make_consoles(tmp_path)
-    shutil.copytree(made, consoles.folder, dirs_exist_ok=True)
-    return consoles
 
 
 def change(consoles: Consoles, before: str, after: str) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import shutil
 from pathlib import Path
 
 import pytest
@@ -14,23 +13,9 @@ from support.consoles import (
     check_against_schema,
     files_below,
     make_consoles,
-    make_project,
 )
 
 FREE = "risk:0.01:0.5"
-
-
-@pytest.fixture(scope="module")
-def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A registered project, made once and copied for every test."""
-    return make_project(tmp_path_factory.mktemp("made")).folder
-
-
-@pytest.fixture
-def eggs(made: Path, tmp_path: Path) -> Consoles:
-    consoles = make_consoles(tmp_path)
-    shutil.copytree(made, consoles.folder, dirs_exist_ok=True)
-    return consoles
 
 
 def fails(consoles: Consoles, line: str, *said: str, code: int = 1, hint: str | None = None) -> Ran:

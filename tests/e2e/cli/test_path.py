@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import shutil
 import signal
 import time
 from pathlib import Path
@@ -18,7 +17,6 @@ from support.consoles import (
     check_against_schema,
     files_below,
     make_consoles,
-    make_project,
 )
 
 SLOW = '''
@@ -31,18 +29,6 @@ class Slow(Eggs):
         time.sleep(0.2)
         return super().run_sim(state, seed)
 '''
-
-
-@pytest.fixture(scope="module")
-def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return make_project(tmp_path_factory.mktemp("made")).folder
-
-
-@pytest.fixture
-def eggs(made: Path, tmp_path: Path) -> Consoles:
-    consoles = make_consoles(tmp_path)
-    shutil.copytree(made, consoles.folder, dirs_exist_ok=True)
-    return consoles
 
 
 def add_slow_model(consoles: Consoles) -> None:
