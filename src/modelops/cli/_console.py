@@ -5,11 +5,12 @@ stdout carries the answer, stderr everything else. With `--json` stdout is JSON 
 
 from __future__ import annotations
 
+import errno
 import os
 import sys
 import time
-from collections.abc import Iterable, Mapping, Sequence
-from contextlib import suppress
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any, TextIO
@@ -172,8 +173,16 @@ class Console:
 
     def say(self, text: str) -> None:
         """Write to stderr. Where nobody listens any more, the work goes on."""
-        with suppress(BrokenPipeError):
+        with while_somebody_listens():
             write(self.err, text)
+
+    def hang_up(self) -> None:
+        """The terminal is gone: what would be written to it goes nowhere from now on."""
+        nowhere = os.open(os.devnull, os.O_WRONLY)
+        for stream, screen in ((self.out, self.screen), (self.err, self.err_screen)):
+            if stream is not None and screen.terminal:
+                os.dup2(nowhere, stream.fileno())
+        os.close(nowhere)
 
     def note(self, text: str) -> None:
         if not self.quiet:
@@ -208,6 +217,16 @@ class Console:
         if not answer:
             write(self.err, "\n")
         return answer.strip().lower() in {"y", "yes"}
+
+
+@contextmanager
+def while_somebody_listens() -> Iterator[None]:
+    """Writing to a pipe without reader, or to a terminal that hung up, is no error here."""
+    try:
+        yield
+    except OSError as error:
+        if error.errno not in {errno.EPIPE, errno.EIO}:
+            raise
 
 
 def look_at(stream: TextIO | None, environment: Mapping[str, str], *, plain: bool) -> Screen:

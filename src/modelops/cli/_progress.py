@@ -5,10 +5,9 @@ from __future__ import annotations
 import time
 from collections import deque
 from collections.abc import Callable
-from contextlib import suppress
 from typing import Any, Protocol
 
-from modelops.cli._console import Console, duration
+from modelops.cli._console import Console, duration, while_somebody_listens
 
 PLAIN_EVERY = 10.0
 JSON_EVERY = 1.0
@@ -122,7 +121,7 @@ class JsonDisplay:
         if last or now - self.shown >= JSON_EVERY:
             self.shown = now
             # A reader that went away must not end the work; the answer will notice.
-            with suppress(BrokenPipeError):
+            with while_somebody_listens():
                 self.console.value(progress_event(self.schema, state))
 
     def clear(self) -> None:
@@ -160,7 +159,8 @@ class BarDisplay:
         now = self.clock()
         if last or now - self.drawn >= 0.1:
             self.drawn = now
-            self.live.update(draw(state, self.console), refresh=True)
+            with while_somebody_listens():
+                self.live.update(draw(state, self.console), refresh=True)
 
     def clear(self) -> None:
         if self.live is not None:

@@ -17,16 +17,21 @@ class Interrupt:
 
     ``should_stop`` is cheap enough to be asked between batches: it looks at a flag and at a file
     that another process may have left. ``on_first`` is called once, from the signal handler, so
-    that a console can say how to go on.
+    that a console can say how to go on; ``on_hang_up`` before it, when the terminal is gone.
     """
 
     def __init__(
-        self, *, request_file: Path | None = None, on_first: Callable[[], None] | None = None
+        self,
+        *,
+        request_file: Path | None = None,
+        on_first: Callable[[], None] | None = None,
+        on_hang_up: Callable[[], None] | None = None,
     ) -> None:
         self._asked = threading.Event()
         self._by_signal = False
         self._request_file = request_file
         self._on_first = on_first
+        self._on_hang_up = on_hang_up
 
     def request(self) -> None:
         """Ask for an orderly stop."""
@@ -48,14 +53,17 @@ class Interrupt:
 
     @contextmanager
     def installed(self) -> Iterator[Interrupt]:
-        """Take SIGINT and SIGTERM for as long as the block runs (main thread only).
+        """Take SIGINT, SIGTERM and SIGHUP for as long as the block runs (main thread only).
 
-        A second signal raises KeyboardInterrupt wherever the main thread is.
+        A second signal raises KeyboardInterrupt wherever the main thread is. A hang-up asks once
+        however often it comes, and is left alone where the caller ignores it, as nohup does.
         """
         if threading.current_thread() is not threading.main_thread():
             yield self
             return
-        caught = (signal.SIGINT, signal.SIGTERM)
+        caught = [signal.SIGINT, signal.SIGTERM]
+        if signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:
+            caught.append(signal.SIGHUP)
         before = [signal.signal(number, self._handle) for number in caught]
         try:
             yield self
@@ -64,7 +72,11 @@ class Interrupt:
                 signal.signal(number, handler)
 
     def _handle(self, number: int, frame: FrameType | None) -> None:
+        if number == signal.SIGHUP and self._on_hang_up is not None:
+            self._on_hang_up()
         if self._by_signal:
+            if number == signal.SIGHUP:  # closing a terminal may send more than one
+                return
             raise KeyboardInterrupt
         self._by_signal = True
         self._asked.set()

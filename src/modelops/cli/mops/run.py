@@ -158,7 +158,9 @@ def carry(call: Call, job_id: str, *, debug: bool) -> JobRecord:
     from modelops.jobs.interrupt import Interrupt
 
     reporter = call.reporter(stream=True)
-    interrupt = Interrupt(on_first=lambda: say_stopping(call, reporter, job_id))
+    interrupt = Interrupt(
+        on_first=lambda: say_stopping(call, reporter, job_id), on_hang_up=call.console.hang_up
+    )
     folder = open_backend(call).folder(job_id).path
     try:
         with interrupt.installed():

@@ -31,6 +31,29 @@ def test_handlers_are_given_back() -> None:
     assert signal.getsignal(signal.SIGINT) is before
 
 
+def test_a_terminal_that_hangs_up_asks_once_however_often_it_says_so() -> None:
+    told: list[str] = []
+    interrupt = Interrupt(
+        on_first=lambda: told.append("how to go on"), on_hang_up=lambda: told.append("gone")
+    )
+    with interrupt.installed():
+        os.kill(os.getpid(), signal.SIGHUP)
+        os.kill(os.getpid(), signal.SIGHUP)
+        assert interrupt.should_stop()
+    assert told == ["gone", "how to go on", "gone"]
+
+
+def test_a_hang_up_that_the_caller_ignores_is_ignored() -> None:
+    before = signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    interrupt = Interrupt()
+    try:
+        with interrupt.installed():
+            os.kill(os.getpid(), signal.SIGHUP)
+            assert not interrupt.should_stop()
+    finally:
+        signal.signal(signal.SIGHUP, before)
+
+
 def test_a_request_file_counts_too(tmp_path: Path) -> None:
     interrupt = Interrupt()
     interrupt.watch(tmp_path / "cancel")

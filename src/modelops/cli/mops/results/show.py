@@ -44,6 +44,8 @@ class Shown:
 def render(answer: Shown, screen: Screen) -> Iterator[str]:
     if answer.table is not None:
         yield from table_lines(answer.table, screen)
+        if answer.table.name == "failures" and answer.table.rows:
+            yield f"In full: mops jobs logs {answer.job.job} --failed"
         return
     job = answer.job
     yield f"{job.job}  {screen.bold(job.state)}" + (f"  {job.message}" if job.message else "")
@@ -88,8 +90,16 @@ def optimism(found: CalibrationSummary) -> str:
 
 
 def table_lines(rows: Rows, screen: Screen) -> Iterator[str]:
-    cells = [[number(value, screen) for value in row] for row in rows.rows]
+    short = last_line if rows.name == "failures" else number
+    cells = [[short(value, screen) for value in row] for row in rows.rows]
     yield from table([*rows.columns], cells, screen)
+
+
+def last_line(value: Any, screen: Screen) -> object:
+    """Of a traceback or of what was printed: what was said last."""
+    if isinstance(value, str):
+        value = next((line for line in reversed(value.splitlines()) if line.strip()), "")
+    return number(value, screen)
 
 
 def number(value: Any, screen: Screen) -> object:
