@@ -13,7 +13,11 @@ Action = Literal["added", "changed", "renamed", "moved", "removed", "unchanged",
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """One line of a plan: what happens to one entry, and why."""
+    """One line of a plan: what happens to one entry, and why.
+
+    Of a rename or move, `certain` says that nobody had to confirm it, and `similarity` (0 to 1)
+    how much of the definition stayed.
+    """
 
     action: Action
     kind: Kind
@@ -22,12 +26,15 @@ class Change:
     reasons: tuple[str, ...] = ()
     old_id: str | None = None
     symbol: str = ""
+    certain: bool = True
+    similarity: float = 1.0
 
     def to_json(self) -> Mapping[str, object]:
         """Return plain data for programs."""
         return {
             "action": self.action, "kind": self.kind, "id": self.id, "path": self.path,
             "reasons": list(self.reasons), "from": self.old_id, "symbol": self.symbol,
+            "certain": self.certain, "similarity": round(self.similarity, 3),
         }  # fmt: skip
 
 

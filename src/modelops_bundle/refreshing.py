@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from modelops_bundle.candidates import candidate_of, follow_moves, lost_entry
 from modelops_bundle.changes import Change, Decision
@@ -98,6 +98,8 @@ def _refresh_entry(
         registration = effective_registration(item.entry)
         entry_id = choose_id(found, item.id, item.entry, registration, RegisterOptions())
         planner.put(found, entry_id, registration, old_id=item.id, reasons=_why(match))
+        change = planner.changes[-1]
+        planner.changes[-1] = replace(change, certain=match.certain, similarity=_similarity(match))
         return
     if item.lost:
         reason = str(item.findings[0]).partition(": ")[2]
@@ -121,11 +123,19 @@ def _refresh_entry(
 
 
 def _why(match: Match) -> tuple[str, ...]:
-    if match.lost.body is not None and match.lost.body == match.candidate.body:
+    if _is_same_body(match):
         return ("same body",)
-    if match.lost.sketch is None:
-        return ()
-    return (f"similarity {similarity(match.lost.sketch, match.candidate.sketch):.2f}",)
+    return () if match.lost.sketch is None else (f"similarity {_similarity(match):.2f}",)
+
+
+def _is_same_body(match: Match) -> bool:
+    return match.lost.body is not None and match.lost.body == match.candidate.body
+
+
+def _similarity(match: Match) -> float:
+    if _is_same_body(match) or match.lost.sketch is None:
+        return match.similarity
+    return similarity(match.lost.sketch, match.candidate.sketch)
 
 
 def _unregistered(planner: Planner, kind: Kind, checked: Sequence[CheckedEntry]) -> list[Found]:

@@ -14,7 +14,7 @@ from typing import Any
 def to_json(value: Any) -> Any:
     """Return `value` as plain JSON: dataclasses as objects, infinities and NaN as strings."""
     if is_dataclass(value) and not isinstance(value, type):
-        return {field.name: to_json(getattr(value, field.name)) for field in fields(value)}
+        return {key_of(item.name): to_json(getattr(value, item.name)) for item in fields(value)}
     if isinstance(value, Mapping):
         return {str(key): to_json(item) for key, item in value.items()}
     if isinstance(value, (list, tuple, set, frozenset)):
@@ -28,6 +28,11 @@ def to_json(value: Any) -> Any:
     if value is None or isinstance(value, (str, int)):
         return value
     raise AssertionError(f"{type(value).__name__} has no JSON form")
+
+
+def key_of(name: str) -> str:
+    """The JSON key of a field; one that Python keeps for itself is spelled `from_` there."""
+    return name.removesuffix("_")
 
 
 def number(value: float) -> float | str:

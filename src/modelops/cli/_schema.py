@@ -17,7 +17,7 @@ from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
 
 from modelops.cli._click import Leaf, load_leaf
 from modelops.cli._errors import SCHEMA as ERROR_SCHEMA
-from modelops.cli._json import schema_name
+from modelops.cli._json import key_of, schema_name
 from modelops.cli._tree import TREE
 
 DIALECT = "https://json-schema.org/draft/2020-12/schema"
@@ -57,13 +57,13 @@ def describe_dataclass(kind: Any) -> dict[str, Any]:
     """An object with every field; fields may be added within one version, so others are allowed."""
     hints = get_type_hints(kind)
     required = [
-        item.name
+        key_of(item.name)
         for item in fields(kind)
         if item.default is MISSING and item.default_factory is MISSING
     ]
     schema: dict[str, Any] = {
         "type": "object",
-        "properties": {item.name: describe_type(hints[item.name]) for item in fields(kind)},
+        "properties": {key_of(item.name): describe_type(hints[item.name]) for item in fields(kind)},
         "required": required,
     }
     if kind.__doc__ and not kind.__doc__.startswith(f"{kind.__name__}("):

@@ -117,7 +117,8 @@ def test_a_rename_is_followed(
     project.edit(file_of(kind), pair)
     refused(project, kind, "renamed")
     row = only(follow(project, how, kind), "renamed")
-    assert (row["previous"], row["id"]) == (id_of(kind), new_id)
+    assert (row["kind"], row["from"], row["to"]) == (kind, id_of(kind), new_id)
+    assert (row["certain"], row["similarity"]) == (True, 1.0)
     registry = project.registry
     entry, old = resolve_entry(registry, kind, id_of(kind))
     assert (entry.symbol, old) == (pair[1].split()[1].rstrip("("), id_of(kind))
@@ -165,7 +166,9 @@ def test_likely_renames_are_accepted_or_refused_at_once(
     before = project.stored()
     accepted = project.run("refresh --accept-renames --dry-run --json")
     assert (accepted.code, accepted.json["written"]) == (0, False)
-    assert only(accepted.json, "renamed")["id"] == new_id
+    row = only(accepted.json, "renamed")
+    assert (row["id"], row["from"], row["certain"]) == (new_id, id_of(kind), False)
+    assert 0.5 <= row["similarity"] < 1.0
     assert project.stored() == before
     dropped = project.run("refresh --no-renames --add-new --json")
     assert dropped.code == 0, dropped

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from support.consoles import check_against_schema
+from support.consoles import check_against_schema, make_consoles
 from support.drift import make_drifting
 
 
@@ -30,3 +30,11 @@ def test_adding_and_removing_files(tmp_path: Path) -> None:
     check_against_schema(removed.json)
     assert removed.json["deleted"] == ["data/extra.csv", "data/key.pem"]
     assert not (project.root / "data/extra.csv").exists()
+
+
+def test_an_empty_registry_has_no_empty_tables(tmp_path: Path) -> None:
+    consoles = make_consoles(tmp_path)
+    assert consoles.run("mops bundle init --name empty").code == 0
+    done = consoles.run("mops bundle list")
+    assert done.code == 0, done
+    assert done.out == "Nothing is registered here (mops bundle register-model FILE)\n"

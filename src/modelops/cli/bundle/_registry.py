@@ -14,6 +14,7 @@ from modelops.cli._console import Screen
 from modelops_contracts.errors import NotFound
 
 if TYPE_CHECKING:
+    from modelops_bundle.changes import Change
     from modelops_bundle.project import Project
     from modelops_bundle.registry import RegisterOptions, RegistryResult
     from modelops_contracts.registry import Kind
@@ -37,8 +38,33 @@ class ChangeRow:
     id: str
     path: str
     reasons: list[str]
-    previous: str | None
     symbol: str
+
+    @property
+    def title(self) -> str:
+        return self.id
+
+
+@dataclass(frozen=True, slots=True)
+class RenameRow:
+    """An entry that got another id or another file, with its sets, weights and labels.
+
+    `certain`: nobody had to confirm it; `similarity` is how much of the definition stayed.
+    """
+
+    kind: str
+    id: str
+    from_: str
+    to: str
+    certain: bool
+    similarity: float
+    path: str
+    reasons: list[str]
+    symbol: str
+
+    @property
+    def title(self) -> str:
+        return f"{self.from_} -> {self.to}" if self.from_ != self.to else self.to
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +72,7 @@ class DecisionRow:
     """A rename that is likely but not certain, and the command that confirms it."""
 
     kind: str
-    previous: str
+    from_: str
     to: str
     path: str
     similarity: float
@@ -76,8 +102,8 @@ class RegistryChange:
     written: bool
     added: list[ChangeRow]
     changed: list[ChangeRow]
-    renamed: list[ChangeRow]
-    moved: list[ChangeRow]
+    renamed: list[RenameRow]
+    moved: list[RenameRow]
     removed: list[ChangeRow]
     unchanged: list[ChangeRow]
     new: list[ChangeRow]
@@ -86,9 +112,9 @@ class RegistryChange:
     tracked: list[str]
     untracked: list[str]
 
-    def rows(self) -> Iterator[tuple[str, ChangeRow]]:
+    def rows(self) -> Iterator[tuple[str, ChangeRow | RenameRow]]:
         for action in MARKS:
-            group: list[ChangeRow] = getattr(self, action)
+            group: list[ChangeRow | RenameRow] = getattr(self, action)
             yield from ((action, row) for row in group)
 
 
@@ -98,18 +124,9 @@ def as_finding(finding: Any) -> FindingRow:
 
 def as_change(verb: str, results: Sequence[RegistryResult]) -> RegistryChange:
     """Several results (one per file) as one answer."""
-    groups: dict[str, list[ChangeRow]] = {action: [] for action in (*MARKS, "unchanged")}
+    groups: dict[str, list[Any]] = {action: [] for action in (*MARKS, "unchanged")}
     for change in (change for result in results for change in result.changes):
-        groups[change.action].append(
-            ChangeRow(
-                kind=change.kind,
-                id=change.id,
-                path=change.path,
-                reasons=list(change.reasons),
-                previous=change.old_id,
-                symbol=change.symbol,
-            )
-        )
+        groups[change.action].append(as_row(change))
     return RegistryChange(
         verb=verb,
         written=all(result.written for result in results),
@@ -121,10 +138,28 @@ def as_change(verb: str, results: Sequence[RegistryResult]) -> RegistryChange:
     )
 
 
+def as_row(change: Change) -> ChangeRow | RenameRow:
+    if change.action not in {"renamed", "moved"}:
+        return ChangeRow(
+            change.kind, change.id, change.path, list(change.reasons), symbol=change.symbol
+        )
+    return RenameRow(
+        kind=change.kind,
+        id=change.id,
+        from_=change.old_id or change.id,
+        to=change.id,
+        certain=change.certain,
+        similarity=round(change.similarity, 3),
+        path=change.path,
+        reasons=list(change.reasons),
+        symbol=change.symbol,
+    )
+
+
 def as_decision(item: Any) -> DecisionRow:
     return DecisionRow(
         kind=item.kind,
-        previous=item.old_id,
+        from_=item.old_id,
         to=item.new_symbol,
         path=item.new_path,
         similarity=round(item.similarity, 3),
@@ -142,25 +177,21 @@ def unique(items: Iterable[Any]) -> Iterator[Any]:
 
 def render(answer: RegistryChange, screen: Screen) -> Iterator[str]:
     rows = list(answer.rows())
-    width = max((len(row_title(row)) for _, row in rows), default=0)
+    width = max((len(row.title) for _, row in rows), default=0)
     for action, row in rows:
         why = f"  ({'; '.join(row.reasons)})" if row.reasons else ""
         mark = screen.mark(*MARKS[action])
-        yield f"{mark} {action:<8} {row.kind:<6}  {row_title(row):<{width}}  {row.path}{why}"
+        yield f"{mark} {action:<8} {row.kind:<6}  {row.title:<{width}}  {row.path}{why}"
     for path in answer.tracked:
         yield f"  tracking {path}"
     for path in answer.untracked:
         yield f"  no longer tracking {path}"
     for decision in answer.decisions:
         yield (
-            f"? {decision.kind} {decision.previous} may have become {decision.to} of "
+            f"? {decision.kind} {decision.from_} may have become {decision.to} of "
             f"{decision.path} (similarity {decision.similarity:.2f}): {decision.command}"
         )
     yield outcome(answer)
-
-
-def row_title(row: ChangeRow) -> str:
-    return f"{row.previous} -> {row.id}" if row.previous and row.previous != row.id else row.id
 
 
 def outcome(answer: RegistryChange) -> str:

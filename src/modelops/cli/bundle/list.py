@@ -24,20 +24,19 @@ class Registered:
 
 
 def render(answer: Registered, screen: Screen) -> Iterator[str]:
-    yield "Models"
+    if not (answer.models or answer.target_sets or answer.targets):
+        yield "Nothing is registered here (mops bundle register-model FILE)"
     header = ("ID", "ENTRY POINT", "OUTPUTS", "LABELS", "STATE")
     rows = [
         (item.id, item.entrypoint, ", ".join(item.outputs) or "-", labels(item), item.state)
         for item in answer.models
     ]
-    yield from table(header, rows, screen, indent=2)
-    yield "Target sets"
+    yield from section("Models", header, rows, screen)
     sets = [
         (item.name, ", ".join(item.targets) or "-", weights(item.weights))
         for item in answer.target_sets
     ]
-    yield from table(("NAME", "TARGETS", "WEIGHTS"), sets, screen, indent=2)
-    yield "Targets"
+    yield from section("Target sets", ("NAME", "TARGETS", "WEIGHTS"), sets, screen)
     columns = ("ID", "ENTRY POINT", "OUTPUT", "LABELS", "WEIGHT", "STATE")
     targets = [
         (
@@ -50,7 +49,16 @@ def render(answer: Registered, screen: Screen) -> Iterator[str]:
         )
         for item in answer.targets
     ]
-    yield from table(columns, targets, screen, indent=2)
+    yield from section("Targets", columns, targets, screen)
+
+
+def section(
+    title: str, header: Sequence[str], rows: Sequence[Sequence[object]], screen: Screen
+) -> Iterator[str]:
+    """A table with its title; nothing at all where it would have no rows."""
+    if rows:
+        yield title
+        yield from table(header, rows, screen, indent=2)
 
 
 def labels(item: EntryRow) -> str:

@@ -86,7 +86,7 @@ def settle(call: Call, project: Project, options: RefreshOptions) -> RegistryRes
         return follow(project, options)
     preview = follow(project, options, dry_run=True)
     accepted = {
-        row.previous: row.to
+        row.from_: row.to
         for row in as_change("Refreshed", [preview]).decisions
         if confirm(call, row)
     }
@@ -95,8 +95,8 @@ def settle(call: Call, project: Project, options: RefreshOptions) -> RegistryRes
 
 
 def confirm(call: Call, row: DecisionRow) -> bool:
-    question = f"Has {row.kind} {row.previous} become {row.to} (similarity {row.similarity:.2f})?"
-    return bool(call.console.ask(question, option=f"--rename {row.previous}={row.to}"))
+    question = f"Has {row.kind} {row.from_} become {row.to} (similarity {row.similarity:.2f})?"
+    return bool(call.console.ask(question, option=f"--rename {row.from_}={row.to}"))
 
 
 def read_renames(items: Sequence[str]) -> dict[str, str]:
