@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import http.client
-import json
 import random
 import socket
 import threading
@@ -11,7 +10,7 @@ import time
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import BinaryIO
 from urllib.parse import urljoin, urlsplit
 
 import urllib3
@@ -22,22 +21,25 @@ from urllib3.exceptions import (
     SSLError,
 )
 
+from modelops_bundle.oci.answers import (
+    Answer,
+    Broken,
+    cause_of,
+    explain_refusal,
+    final_error,
+    json_of,
+)
 from modelops_bundle.oci.auth import Authenticator, CredentialSource, is_loopback
 from modelops_contracts.errors import (
     AccessDenied,
-    Conflict,
-    IntegrityError,
     Interrupted,
     InvalidInput,
-    ModelOpsError,
-    NotFound,
     Unavailable,
 )
 
 BLOCK = 256 * 1024
 _LARGEST_ANSWER = 8 * 1024 * 1024
 _REDIRECTS = frozenset({301, 302, 303, 307, 308})
-_WORTH_ANOTHER_TRY = frozenset({408, 429, 500, 502, 503, 504})
 _CLOUDS = (".azurecr.io", ".amazonaws.com", ".pkg.dev", "gcr.io", "ghcr.io", "docker.io")
 
 
@@ -55,29 +57,12 @@ class Patience:
     stalled: float = 60.0
 
 
-class Broken(Unavailable):
-    """A request that did not get through and may be repeated; `wait` is what was asked for."""
-
-    wait: float | None = None
-
-
 @dataclass(frozen=True, slots=True)
 class Body:
     """What a request sends: `open` gives the bytes from the start, each time anew."""
 
     open: Callable[[], BinaryIO]
     size: int
-
-
-@dataclass(frozen=True, slots=True)
-class Answer:
-    """What came back; `data` is empty when the body is left to be read from `raw`."""
-
-    status: int
-    headers: Mapping[str, str]
-    data: bytes
-    raw: urllib3.BaseHTTPResponse
-    url: str
 
 
 def _tell_nobody(text: str) -> None:
@@ -157,7 +142,7 @@ class RegistryHttp:
                 offer = answer.headers.get("WWW-Authenticate", "")
                 self._login.answer(offer, action, refused=authorization)
                 continue
-            refusal = self._explain(answer, verb, what)
+            refusal = explain_refusal(self.host, answer, verb, what)
             if not isinstance(refusal, Broken):
                 raise refusal
             failures += 1
@@ -229,7 +214,7 @@ class RegistryHttp:
         thread.join(self.patience.first_answer)
         found = answers[0] if answers else "the name service does not answer"
         if not isinstance(found, list):
-            raise _final(self.broken(what, found))
+            raise final_error(self.broken(what, found))
 
     def _send(
         self,
@@ -249,14 +234,14 @@ class RegistryHttp:
                 return answer
             answer.raw.release_conn()
             url = self._follow(url, target, what)
-        raise _final(self.broken(what, "too many redirects"))
+        raise final_error(self.broken(what, "too many redirects"))
 
     def _follow(self, url: str, target: str, what: str) -> str:
         following = urljoin(url, target)
         scheme, host = urlsplit(following).scheme, urlsplit(following).netloc
         plain_is_fine = url.startswith("http:") or is_loopback(host)
         if scheme != "https" and not (scheme == "http" and plain_is_fine):
-            raise _final(self.broken(what, f"redirected to {scheme}, which is not encrypted"))
+            raise final_error(self.broken(what, f"redirected to {scheme}, which is not encrypted"))
         return following
 
     def _send_once(
@@ -298,32 +283,12 @@ class RegistryHttp:
         return (ours.scheme, ours.netloc) == (theirs.scheme, theirs.netloc)
 
     def _lost(self, what: str, error: Exception) -> Unavailable:
-        cause = _cause_of(error)
+        cause = cause_of(error)
         found = self.broken(what, cause)
         hopeless = isinstance(error, SSLError | NameResolutionError) or (
             isinstance(error, NewConnectionError) and not self._answered
         )
-        return _final(found) if hopeless else found
-
-    def _explain(self, answer: Answer, verb: str, what: str) -> ModelOpsError:
-        code, text = _registry_error(answer.data)
-        status = answer.status
-        message = f"{self.host}: {what}: {verb} answered {status}" + (f": {text}" if text else "")
-        if status == 404 or code in {"MANIFEST_BLOB_UNKNOWN", "BLOB_UNKNOWN", "MANIFEST_UNKNOWN"}:
-            return NotFound(message, code="registry_not_found")
-        if status in {401, 403}:
-            return AccessDenied(
-                message, code="registry_denied", hint=f"docker login {self.host}, or ask for access"
-            )
-        if status in _WORTH_ANOTHER_TRY or status >= 500:
-            found = Broken(message, code="registry_unavailable", hint="try again later")
-            found.wait = _retry_after(answer.headers.get("Retry-After"))
-            return found
-        if code == "DIGEST_INVALID":
-            return IntegrityError(message)
-        if status == 412:
-            return Conflict(message, code="tag_moved")
-        return InvalidInput(message, code="registry_refused")
+        return final_error(found) if hopeless else found
 
     def _ask_token_service(
         self, verb: str, url: str, headers: Mapping[str, str], form: str | None
@@ -339,11 +304,13 @@ class RegistryHttp:
                 )  # fmt: skip
             except (HTTPError, OSError) as error:
                 failures += 1
-                self.pause(failures, self.broken(what, _cause_of(error)))
+                self.pause(failures, self.broken(what, cause_of(error)))
                 continue
             if raw.status == 200:
-                return _json_of(raw.data)
-            refusal = self._explain(Answer(raw.status, raw.headers, raw.data, raw, url), verb, what)
+                return json_of(raw.data)
+            refusal = explain_refusal(
+                self.host, Answer(raw.status, raw.headers, raw.data, raw, url), verb, what
+            )
             if isinstance(refusal, InvalidInput):
                 refusal = AccessDenied(refusal.message, code="registry_login")
             if not isinstance(refusal, Broken):
@@ -366,45 +333,3 @@ class _Counted:
         self._left -= len(data)
         self._moved()
         return data
-
-
-def _final(error: Broken) -> Unavailable:
-    """Return the same error as one that no second try can help."""
-    return Unavailable(error.message, hint=error.hint, code=error.code)
-
-
-def _cause_of(error: BaseException) -> str:
-    """Return what went wrong, without the names of connection objects."""
-    text = str(getattr(error, "reason", None) or error)
-    return text.rpartition(">: ")[2] or type(error).__name__
-
-
-def _retry_after(value: str | None) -> float | None:
-    if value is None:
-        return None
-    try:
-        return max(0.0, float(value))
-    except ValueError:
-        pass
-    from email.utils import parsedate_to_datetime
-
-    try:
-        return max(0.0, parsedate_to_datetime(value).timestamp() - time.time())
-    except ValueError:
-        return None
-
-
-def _json_of(data: bytes) -> Mapping[str, Any]:
-    try:
-        found = json.loads(data)
-    except ValueError:
-        return {}
-    return found if isinstance(found, dict) else {}
-
-
-def _registry_error(data: bytes) -> tuple[str, str]:
-    errors = _json_of(data).get("errors")
-    if not isinstance(errors, list) or not errors or not isinstance(errors[0], dict):
-        return "", ""
-    code, text = str(errors[0].get("code", "")), str(errors[0].get("message", ""))
-    return code, " ".join(f"{code} {text}".split())[:300]

@@ -11,7 +11,8 @@ from pathlib import Path
 from typing import Any, BinaryIO
 from urllib.parse import parse_qsl, quote, urlencode, urljoin, urlsplit
 
-from modelops_bundle.oci.http import Answer, Body, Broken, RegistryHttp
+from modelops_bundle.oci.answers import Answer, Broken
+from modelops_bundle.oci.http import Body, RegistryHttp
 from modelops_contracts.atomic import write_atomically
 from modelops_contracts.errors import IntegrityError, InvalidInput, NotFound, Unavailable
 

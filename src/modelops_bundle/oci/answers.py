@@ -1,0 +1,105 @@
+"""What a registry answers, and the errors that it means."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from modelops_contracts.errors import (
+    AccessDenied,
+    Conflict,
+    IntegrityError,
+    InvalidInput,
+    ModelOpsError,
+    NotFound,
+    Unavailable,
+)
+
+if TYPE_CHECKING:
+    import urllib3
+
+_WORTH_ANOTHER_TRY = frozenset({408, 429, 500, 502, 503, 504})
+
+
+class Broken(Unavailable):
+    """A request that did not get through and may be repeated; `wait` is what was asked for."""
+
+    wait: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What came back; `data` is empty when the body is left to be read from `raw`."""
+
+    status: int
+    headers: Mapping[str, str]
+    data: bytes
+    raw: urllib3.BaseHTTPResponse
+    url: str
+
+
+def explain_refusal(host: str, answer: Answer, verb: str, what: str) -> ModelOpsError:
+    """Return the error that an answer means; `Broken` where another try may help."""
+    code, text = _registry_error(answer.data)
+    status = answer.status
+    message = f"{host}: {what}: {verb} answered {status}" + (f": {text}" if text else "")
+    if status == 404 or code in {"MANIFEST_BLOB_UNKNOWN", "BLOB_UNKNOWN", "MANIFEST_UNKNOWN"}:
+        return NotFound(message, code="registry_not_found")
+    if status in {401, 403}:
+        return AccessDenied(
+            message, code="registry_denied", hint=f"docker login {host}, or ask for access"
+        )
+    if status in _WORTH_ANOTHER_TRY or status >= 500:
+        found = Broken(message, code="registry_unavailable", hint="try again later")
+        found.wait = _retry_after(answer.headers.get("Retry-After"))
+        return found
+    if code == "DIGEST_INVALID":
+        return IntegrityError(message)
+    if status == 412:
+        return Conflict(message, code="tag_moved")
+    return InvalidInput(message, code="registry_refused")
+
+
+def final_error(error: Broken) -> Unavailable:
+    """Return the same error as one that no second try can help."""
+    return Unavailable(error.message, hint=error.hint, code=error.code)
+
+
+def cause_of(error: BaseException) -> str:
+    """Return what went wrong, without the names of connection objects."""
+    text = str(getattr(error, "reason", None) or error)
+    return text.rpartition(">: ")[2] or type(error).__name__
+
+
+def _retry_after(value: str | None) -> float | None:
+    if value is None:
+        return None
+    try:
+        return max(0.0, float(value))
+    except ValueError:
+        pass
+    from email.utils import parsedate_to_datetime
+
+    try:
+        return max(0.0, parsedate_to_datetime(value).timestamp() - time.time())
+    except ValueError:
+        return None
+
+
+def json_of(data: bytes) -> Mapping[str, Any]:
+    try:
+        found = json.loads(data)
+    except ValueError:
+        return {}
+    return found if isinstance(found, dict) else {}
+
+
+def _registry_error(data: bytes) -> tuple[str, str]:
+    errors = json_of(data).get("errors")
+    if not isinstance(errors, list) or not errors or not isinstance(errors[0], dict):
+        return "", ""
+    code, text = str(errors[0].get("code", "")), str(errors[0].get("message", ""))
+    return code, " ".join(f"{code} {text}".split())[:300]
