@@ -19,6 +19,7 @@ from modelops_bundle.tracking import (
     relative_path,
     write_tracked,
 )
+from modelops_bundle.writing import write_project
 from modelops_contracts.errors import Detail, InvalidInput, ModelOpsError, NotFound, nearest
 from modelops_contracts.places import BUNDLE_STORAGE_DIR, REGISTRY_PATH
 
@@ -70,7 +71,7 @@ def add_files(
     `force` tracks paths that were named although an ignore rule covers them. A path in
     `allow_secret` is added too, and the rules it breaks are recorded in the configuration.
     """
-    with project.lock("mops bundle add"):
+    with write_project(project, "mops bundle add"):
         project = open_project(project.root)  # as the last writer left it
         rules = project.ignore_rules()
         choice = _Choice([], [], [])
@@ -101,7 +102,7 @@ def remove_files(
     """
     from modelops_bundle.registry import load_registry
 
-    with project.lock("mops bundle remove"):
+    with write_project(project, "mops bundle remove"):
         tracked = read_tracked(project.root)
         chosen: set[str] = set()
         for argument in paths:

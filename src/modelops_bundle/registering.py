@@ -21,6 +21,7 @@ from modelops_bundle.registry import (
     validate_with,
 )
 from modelops_bundle.tracking import read_tracked, relative_path
+from modelops_bundle.writing import write_project
 from modelops_contracts.errors import Conflict, NotFound, nearest
 from modelops_contracts.registry import Kind, TargetSet
 
@@ -42,7 +43,7 @@ def register(
     """
     wanted = _relative_options(project, options or RegisterOptions(), cwd)
     name = relative_path(project.root, path, cwd=cwd)
-    with project.lock(f"mops bundle register-{kind}"):
+    with write_project(project, f"mops bundle register-{kind}"):
         codebase = open_codebase(project)
         plan = plan_registration(
             codebase, load_registry(project.root, cache=codebase.cache), kind, name, wanted
@@ -60,7 +61,7 @@ def refresh(
     Raises `Conflict` (exit code 3) when a decision about a rename is needed; nothing is written
     then. With `dry_run` the plan is returned with its open decisions.
     """
-    with project.lock("mops bundle refresh"):
+    with write_project(project, "mops bundle refresh"):
         codebase = open_codebase(project)
         plan = plan_refresh(codebase, load_registry(project.root, cache=codebase.cache), options)
         plan = replace(
@@ -84,7 +85,7 @@ def unregister(
     Raises `NotFound` for an unknown id and `Conflict` (exit code 3) for a target that is in a
     set, unless `force` takes it out of its sets too.
     """
-    with project.lock("mops bundle unregister"):
+    with write_project(project, "mops bundle unregister"):
         codebase = open_codebase(project)
         planner = Planner(codebase, load_registry(project.root, cache=codebase.cache))
         for entry_id in ids:
@@ -108,7 +109,7 @@ def set_target_set(
     Raises `InvalidInput` for an unknown target, a weight of a target outside the set, or a bad
     weight; nothing is written then.
     """
-    with project.lock("mops bundle target-set set"):
+    with write_project(project, "mops bundle target-set set"):
         registry = load_registry(project.root)
         chosen = registry.set_target_set(name, targets or list(registry.targets), weights)
         save_registry(project.root, registry)
@@ -117,7 +118,7 @@ def set_target_set(
 
 def delete_target_set(project: Project, name: str) -> None:
     """Remove a target set; `NotFound` names the sets there are."""
-    with project.lock("mops bundle target-set delete"):
+    with write_project(project, "mops bundle target-set delete"):
         registry = load_registry(project.root)
         if not registry.delete_target_set(name):
             listed = ", ".join(registry.target_sets) or "none"

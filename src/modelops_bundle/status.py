@@ -7,6 +7,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from modelops_bundle.baselines import Baseline, baseline_path, read_baseline, read_pushes
+from modelops_bundle.interruption import find_interruption
 from modelops_bundle.memo import recall_status, remember_status
 from modelops_bundle.project import Project
 from modelops_bundle.project_state import EntryStatus, ProjectStatus, SetStatus, Sync
@@ -36,8 +37,10 @@ def read_status(
     reference = _reference(list(pushes), chosen, location)
     baseline = read_baseline(project, reference) if reference else None
     status = _status_of(project, chosen, reference, baseline)
+    interruption = find_interruption(project)  # never remembered: it comes and goes by itself
     return replace(
         status,
+        findings=(*([interruption] if interruption is not None else []), *status.findings),
         sync=_sync(baseline, status.files, store, chosen),
         last_push=baseline.manifest if baseline is not None else None,
         last_push_at=pushes.get(reference or "", {}).get("pushed_at"),

@@ -15,21 +15,20 @@ from modelops_bundle.codebase import open_codebase
 from modelops_bundle.config import check_tag
 from modelops_bundle.diff import State
 from modelops_bundle.fetching import fetch_layers
-from modelops_bundle.manifest import BundleIndex
-from modelops_bundle.oci.store import BundleStore
-from modelops_bundle.project import Project
-from modelops_bundle.snapshot.index import FileRow
-from modelops_bundle.tracking import read_tracked
-from modelops_bundle.transfer.journal import (
+from modelops_bundle.journal import (
     BASE_REGISTRY,
     FILES,
     Agreement,
     Journal,
     Step,
     carry_out,
-    finish_journal,
     new_staging,
 )
+from modelops_bundle.manifest import BundleIndex
+from modelops_bundle.oci.store import BundleStore
+from modelops_bundle.project import Project
+from modelops_bundle.snapshot.index import FileRow
+from modelops_bundle.tracking import read_tracked
 from modelops_bundle.transfer.merging import (
     FileConflict,
     FilePlan,
@@ -39,6 +38,7 @@ from modelops_bundle.transfer.merging import (
     merge_registries,
     plan_files,
 )
+from modelops_bundle.writing import write_project
 from modelops_contracts.errors import Conflict, Detail, InvalidInput
 from modelops_contracts.places import REGISTRY_PATH
 from modelops_contracts.ports import Reporter
@@ -171,8 +171,7 @@ def apply_pull(
     staging = new_staging(plan.project)
     try:
         _stage(plan, store, staging, partial_dir, reporter)
-        with plan.project.lock("mops bundle pull"):
-            finish_journal(plan.project)
+        with write_project(plan.project, "mops bundle pull"):
             backup = _back_up(plan)
             left = carry_out(plan.project, _journal(plan, staging))
     finally:
@@ -193,8 +192,8 @@ def pull(
     reporter: Reporter | None = None,
 ) -> PullResult:
     """Plan and apply a pull, finishing first what an earlier one left undone."""
-    with project.lock("mops bundle pull"):
-        finish_journal(project)
+    with write_project(project, "mops bundle pull"):
+        pass
     plan = plan_pull(
         project, store, tag, overwrite=overwrite, keep_local=keep_local,
         restore_deleted=restore_deleted,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
@@ -16,6 +17,7 @@ from modelops_bundle.config import check_tag
 from modelops_bundle.diff import FileChanges, compare_files, undone_by
 from modelops_bundle.findings import Finding
 from modelops_bundle.guard import refuse_secrets
+from modelops_bundle.interruption import find_interruption
 from modelops_bundle.manifest import (
     PACKING,
     BundleIndex,
@@ -34,8 +36,13 @@ from modelops_bundle.preflight import Preflight, refuse_unready, remember_sketch
 from modelops_bundle.project import Project
 from modelops_bundle.registry import load_registry
 from modelops_bundle.snapshot.index import FileRow, bundle_mode
-from modelops_bundle.tracking import refuse_bad_link, refuse_bad_name, write_tracked
-from modelops_bundle.transfer.journal import finish_journal
+from modelops_bundle.tracking import (
+    read_tracked,
+    refuse_bad_link,
+    refuse_bad_name,
+    write_tracked,
+)
+from modelops_bundle.writing import write_project
 from modelops_contracts.atomic import write_atomically
 from modelops_contracts.errors import Conflict, InvalidInput, NotFound
 from modelops_contracts.registry import REGISTRY_PATH, BundleRegistry, EnvironmentRecord
@@ -170,6 +177,7 @@ def plan_push(
     _guard(project, rows, current.state() if current is not None else {})
     buckets = place_files({row.path: row.size for row in rows})
     content = content_digest(rows)
+    told = [item for item in (find_interruption(project),) if item is not None]
     up_to_date = _is_same_bundle(current, state, preflight, files.environment.record) and all(
         store.has_blob(layer.digest) for layer in (current.layers if current else ())
     )
@@ -187,7 +195,7 @@ def plan_push(
         reused={} if up_to_date else _reusable(buckets, rows, current),
         changes=compare_files(current.state() if current is not None else {}, state),
         tracked=tracked,
-        findings=(*preflight.findings, *find_new(files, preflight.registry)),
+        findings=(*told, *preflight.findings, *find_new(files, preflight.registry)),
         remote=remote,
         environment=files.environment.record,
         up_to_date=up_to_date,
@@ -205,7 +213,7 @@ def apply_push(
     while it is packed raises `Conflict`, and so does a tag that moved since the plan was made;
     nothing is tagged then.
     """
-    with plan.project.lock("mops bundle push"):
+    with write_project(plan.project, "mops bundle push"):
         _record(plan)
     return _transfer(plan, store, reporter)
 
@@ -249,8 +257,7 @@ def push(
     reporter: Reporter | None = None,
 ) -> PushResult:
     """Plan and apply a push; see `plan_push` and `apply_push` for what it raises."""
-    with project.lock("mops bundle push"):
-        finish_journal(project)
+    with write_project(project, "mops bundle push"):
         codebase = open_codebase(project)
         plan = plan_push(
             project, store, tag, allow_stale=allow_stale, force=force, codebase=codebase
@@ -419,7 +426,10 @@ def _record(plan: PushPlan) -> None:
         )  # fmt: skip
     if now != plan.registry:
         write_atomically(path, plan.registry)
-    write_tracked(plan.project.root, {*plan.tracked, REGISTRY_PATH})
+    root = plan.project.root
+    now_tracked = {*read_tracked(root), *plan.newly_tracked, REGISTRY_PATH}
+    gone = {path for path in plan.vanished if not os.path.lexists(root / path)}
+    write_tracked(root, now_tracked - gone)
 
 
 def _opener(plan: PushPlan) -> OpenFile:

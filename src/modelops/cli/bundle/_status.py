@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from modelops.cli._call import Call
 
 if TYPE_CHECKING:
+    from modelops_bundle.project import Project
     from modelops_bundle.status import ProjectStatus
 
 
@@ -58,6 +59,16 @@ def read_project(call: Call) -> ProjectStatus:
 
     project = find_project(call.start)
     return read_status(project, location=wiring.locate_artifacts(call.config, project.repository))
+
+
+def warn_of_interruption(call: Call, project: Project) -> None:
+    """Say that a pull was interrupted, where an answer shows files that it did not finish."""
+    from modelops_bundle.interruption import find_interruption
+
+    found = find_interruption(project)
+    if found is not None:
+        call.console.warn(str(found))
+        call.console.hint(found.hint)
 
 
 def entry_row(item: Any) -> EntryRow:

@@ -11,6 +11,7 @@ import click
 from modelops.cli._call import Call
 from modelops.cli._click import command
 from modelops.cli._console import Screen, plural
+from modelops.cli.bundle._status import warn_of_interruption
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +65,7 @@ def diff(call: Call, tag: str | None) -> Difference:
 
     project = find_project(call.start)
     store: Any = wiring.open_artifacts(call.config, project.repository, tell=call.console.note)
+    warn_of_interruption(call, project)
     reference, digest, found = compare(project, store, tag)
     return Difference(
         reference=reference,

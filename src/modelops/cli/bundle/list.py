@@ -75,6 +75,9 @@ def weights(values: Mapping[str, float]) -> str:
 def list_(call: Call, model_label: Sequence[str], target_label: Sequence[str]) -> Registered:
     """List the models, target sets and targets of this project."""
     found = read_project(call)
+    for finding in found.findings:
+        if finding.code == "pull_interrupted":
+            call.console.warn(str(finding))
     return Registered(
         models=select([entry_row(item) for item in found.models], read_labels(model_label)),
         target_sets=[set_row(item) for item in found.sets],

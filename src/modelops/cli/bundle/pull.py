@@ -11,6 +11,7 @@ import click
 from modelops.cli._call import Call, Done
 from modelops.cli._click import command
 from modelops.cli._console import Screen, plural, size
+from modelops.cli.bundle._status import warn_of_interruption
 
 if TYPE_CHECKING:
     from modelops_bundle.transfer.pull import PullPlan
@@ -86,6 +87,7 @@ def pull(
         "overwrite": overwrite, "keep_local": keep_local, "restore_deleted": restore_deleted,
     }  # fmt: skip
     if dry_run:
+        warn_of_interruption(call, project)
         plan = plan_pull(project, store, tag, **choices)
         refuse_conflicts(plan)
         return as_answer(plan, dry_run=True)

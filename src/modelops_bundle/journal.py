@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from modelops_bundle.baselines import write_baseline
+from modelops_bundle.baselines import read_baseline, write_baseline
 from modelops_bundle.project import Project
 from modelops_bundle.snapshot.index import bundle_mode
 from modelops_bundle.tracking import read_tracked, write_tracked
@@ -104,14 +104,13 @@ def finish_journal(project: Project) -> tuple[str, ...]:
 def read_journal(project: Project) -> Journal | None:
     """Return the journal that is waiting to be finished."""
     try:
-        data = json.loads(_journal_path(project).read_text(encoding="utf-8"))
+        return _from_json(json.loads(_journal_path(project).read_text(encoding="utf-8")))
     except FileNotFoundError:
         return None
-    except ValueError:
+    except (ValueError, KeyError, TypeError):
         raise IntegrityError(
             f"{_journal_path(project)} is damaged", hint="remove it, then mops bundle pull"
         ) from None
-    return _from_json(data)
 
 
 def _journal_path(project: Project) -> Path:
@@ -228,8 +227,6 @@ def _prune(root: Path, path: str) -> None:
 
 def _agree(project: Project, journal: Journal, skipped: set[str], staging: Path) -> None:
     """Write the baseline; files left alone keep the one they had, and so stay in question."""
-    from modelops_bundle.baselines import read_baseline
-
     agreement = journal.agreement
     files, manifest = dict(agreement.files), agreement.manifest
     if skipped:
