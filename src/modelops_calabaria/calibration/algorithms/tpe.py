@@ -7,21 +7,21 @@ same at trial 5,000 as at trial 1,000.
 
 from __future__ import annotations
 
-import contextlib
-import warnings
-from collections.abc import Iterator, Mapping
-from typing import Any
+from bisect import insort
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
 
 from modelops_calabaria.calibration.algorithms.base import SearchEngine, child_seed
 from modelops_calabaria.calibration.algorithms.designs import DesignRows
 from modelops_calabaria.sampling.sobol import SobolSampler
 from modelops_calabaria.search_space import SearchSpace
 
+if TYPE_CHECKING:
+    from modelops_calabaria.calibration.algorithms.parzen import SeenTrial
+
 __all__ = ["TpeEngine"]
 
-_MOST_VISIBLE = 1000
-#: Kept of each half when the history is cut, so that a cut serves the next 100 trials.
-_KEEP = 450
+_MOST_BEST = _MOST_LATEST = 500
 
 
 class TpeEngine(SearchEngine):
@@ -40,39 +40,36 @@ class TpeEngine(SearchEngine):
         self._n_startup = n_startup_trials or max(10, 2 * space.dim)
         self._n_ei_candidates = n_ei_candidates
         self._startup = DesignRows(SobolSampler(space.parameter_space(), scramble=True, seed=seed))
-        self._points: list[dict[str, Any]] = []
-        self._losses: dict[int, float] = {}
-        self._numbers: dict[int, int] = {}
-        self._study: Any = None
         self._distributions: dict[str, Any] = {}
+        self._running: dict[int, SeenTrial] = {}
+        self._told: dict[int, SeenTrial] = {}
+        #: Numbers of told trials in order, and (loss, number) of them in order.
+        self._latest: list[int] = []
+        self._best: list[tuple[float, int]] = []
 
     def propose(self, index: int) -> dict[str, int | float]:
-        self._open_study()
-        point = self._from_design(index) if index < self._n_startup else self._from_model(index)
-        self._points.append(point)
+        if index < self._n_startup:
+            point = self._point(self._startup[index])
+        else:
+            point = self._from_model(index)
+        self._note(index, point)
         return self._natural(point)
 
     def admit(self, index: int, values: Mapping[str, int | float]) -> None:
-        self._open_study()
-        point = self._point(values)
-        self._points.append(point)
-        self._add(index, point, None)
+        self._note(index, self._point(values))
 
     def learn(self, index: int, loss: float) -> None:
-        self._losses[index] = loss
-        self._study.tell(self._numbers[index], loss)
-        if len(self._numbers) >= _MOST_VISIBLE:
-            self._cut_history()
+        trial = self._running.pop(index)
+        trial.close(loss)
+        self._told[index] = trial
+        insort(self._latest, index)
+        insort(self._best, (loss, index))
+        self._forget()
 
     def why_finished(self) -> None:
         return None
 
-    # ------------------------------------------------------------ proposals
-
-    def _from_design(self, index: int) -> dict[str, Any]:
-        point = self._point(self._startup[index])
-        self._add(index, point, None)
-        return point
+    # ------------------------------------------------------------ coordinates
 
     def _point(self, values: Mapping[str, int | float]) -> dict[str, Any]:
         """Natural values in Optuna's coordinates: positions in [0, 1], integers as they are."""
@@ -80,25 +77,6 @@ class TpeEngine(SearchEngine):
             axis.name: values[axis.name] if axis.is_integer else axis.to_unit(values[axis.name])
             for axis in self.space.axes
         }
-
-    def _from_model(self, index: int) -> dict[str, Any]:
-        with _quiet():
-            self._study.sampler = self._sampler(child_seed(self._seed, [index]))
-            trial = self._study.ask(self._distributions)
-        assert trial.number == len(self._numbers)
-        self._numbers[index] = trial.number
-        return dict(trial.params)
-
-    def _sampler(self, seed: int) -> Any:
-        from optuna.samplers import TPESampler
-
-        return TPESampler(
-            seed=seed,
-            multivariate=True,
-            constant_liar=True,
-            n_startup_trials=1,  # the design was the start
-            n_ei_candidates=self._n_ei_candidates,
-        )
 
     def _natural(self, point: dict[str, Any]) -> dict[str, int | float]:
         return {
@@ -108,59 +86,37 @@ class TpeEngine(SearchEngine):
             for axis in self.space.axes
         }
 
-    # ------------------------------------------------------------ history
+    # ------------------------------------------------------------ proposals and history
 
-    def _open_study(self) -> None:
-        if self._study is None:
-            import optuna
+    def _from_model(self, index: int) -> dict[str, Any]:
+        from modelops_calabaria.calibration.algorithms import parzen
 
-            self._distributions = {axis.name: _distribution(axis) for axis in self.space.axes}
-            with _quiet():
-                self._study = optuna.create_study(direction="minimize")
-
-    def _add(self, index: int, point: dict[str, Any], loss: float | None) -> None:
-        """A trial that Optuna did not propose; one without a loss is still running."""
-        from optuna.trial import TrialState, create_trial
-
-        state = TrialState.RUNNING if loss is None else TrialState.COMPLETE
-        self._study.add_trial(
-            create_trial(params=point, distributions=self._distributions, value=loss, state=state)
+        if not self._distributions:
+            self._distributions = {a.name: parzen.distribution_of(a) for a in self.space.axes}
+        return parzen.draw(
+            [trial for _, trial in sorted({**self._told, **self._running}.items())],
+            self._distributions,
+            seed=child_seed(self._seed, [index]),
+            number=index,
+            n_ei_candidates=self._n_ei_candidates,
         )
-        self._numbers[index] = len(self._numbers)
 
-    def _cut_history(self) -> None:
-        told = sorted(self._losses)
-        latest = told[-_KEEP:]
-        best = sorted(told, key=lambda i: (self._losses[i], i))[:_KEEP]
-        keep = sorted({*latest, *best})
-        running = [i for i in self._numbers if i not in self._losses]
-        self._study, self._numbers = None, {}
-        self._open_study()
-        for i in keep:
-            self._add(i, self._points[i], self._losses[i])
-        for i in running:
-            self._add(i, self._points[i], None)
-        self._losses = {i: self._losses[i] for i in keep}
+    def _note(self, index: int, point: dict[str, Any]) -> None:
+        from modelops_calabaria.calibration.algorithms.parzen import SeenTrial
 
+        self._running[index] = SeenTrial(index, point)
 
-def _distribution(axis: Any) -> Any:
-    from optuna.distributions import FloatDistribution, IntDistribution
+    def _forget(self) -> None:
+        """Drop what is neither among the latest nor among the best: it never will be again."""
+        left: list[int] = []
+        if len(self._latest) > _MOST_LATEST:
+            left.append(self._latest.pop(0))
+        if len(self._best) > _MOST_BEST:
+            left.append(self._best.pop()[1])
+        for number in left:
+            if number in self._told and not self._is_visible(number):
+                del self._told[number]
 
-    if axis.is_integer:
-        return IntDistribution(int(axis.spec.lower), int(axis.spec.upper), log=axis.is_log)
-    return FloatDistribution(0.0, 1.0)
-
-
-@contextlib.contextmanager
-def _quiet() -> Iterator[None]:
-    """Optuna's greeting and its notes on young features, kept from the user's screen."""
-    import optuna
-
-    level = optuna.logging.get_verbosity()
-    optuna.logging.set_verbosity(optuna.logging.ERROR)
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", category=optuna.exceptions.ExperimentalWarning)
-            yield
-    finally:
-        optuna.logging.set_verbosity(level)
+    def _is_visible(self, number: int) -> bool:
+        is_latest = number >= self._latest[0]
+        return is_latest or (self._told[number].value, number) <= self._best[-1]

@@ -33,7 +33,7 @@ def loglik(params: Mapping[str, Any], seed: int) -> float:
 
 @settings(max_examples=12, deadline=None)
 @given(
-    sampler=st.sampled_from(["cmaes", "random", "qmc"]),
+    sampler=st.sampled_from(["tpe", "cmaes", "random", "qmc"]),
     batch=st.integers(1, 7),
     speed=st.randoms(use_true_random=False),
     stop=st.integers(1, 30),

@@ -4,16 +4,21 @@ from __future__ import annotations
 
 import json
 import math
+import random
+from typing import Any
 
+import optuna
 import pytest
 
-from modelops_calabaria.calibration.algorithms.base import SearchEngine
+from modelops_calabaria.calibration.algorithms.base import SearchEngine, child_seed
 from modelops_calabaria.calibration.algorithms.cmaes import CmaesEngine
 from modelops_calabaria.calibration.algorithms.grid import GridEngine
+from modelops_calabaria.calibration.algorithms.parzen import distribution_of
 from modelops_calabaria.calibration.algorithms.qmc import QmcEngine
 from modelops_calabaria.calibration.algorithms.random import RandomEngine
 from modelops_calabaria.calibration.algorithms.tpe import TpeEngine
 from modelops_calabaria.parameters.types import ParameterSpec
+from modelops_calabaria.sampling.sobol import SobolSampler
 from modelops_calabaria.search_space import SearchSpace
 from modelops_contracts.errors import Conflict, InvalidInput
 from support.boarding_school import MAXIMUM_LOGLIK, negative_loglik
@@ -162,11 +167,61 @@ def test_cmaes_refuses_one_parameter_and_names_the_way_out() -> None:
     assert "tpe" in str(caught.value.hint)
 
 
-def test_tpe_sees_a_bounded_history() -> None:
+def optuna_alone(space: SearchSpace, seed: int, trials: int, losses: list[float]) -> list[Any]:
+    """What Optuna's own study proposes after a start from our design."""
+    study = optuna.create_study(direction="minimize")
+    distributions = {axis.name: distribution_of(axis) for axis in space.axes}
+    start = SobolSampler(space.parameter_space(), scramble=True, seed=seed).sample(16)
+    points: list[Any] = []
+    for i in range(trials):
+        if i < 10:
+            study.enqueue_trial({a.name: start[i][a.name] if a.is_integer
+                                 else a.to_unit(start[i][a.name]) for a in space.axes})  # fmt: skip
+        study.sampler = optuna.samplers.TPESampler(
+            seed=child_seed(seed, [i]), multivariate=True, constant_liar=True, n_startup_trials=1
+        )
+        trial = study.ask(distributions)
+        points.append(dict(trial.params))
+        if i >= 3:  # three in flight
+            study.tell(i - 3, losses[i - 3])
+    return points
+
+
+@pytest.mark.filterwarnings("ignore::optuna.exceptions.ExperimentalWarning")
+def test_tpe_proposes_what_optuna_proposes() -> None:
+    space, rng = mixed_space(), random.Random(4)
+    losses = [math.inf if i % 7 == 3 else rng.random() for i in range(60)]
+    expected = optuna_alone(space, 5, 60, losses)
+    engine, proposals = TpeEngine(space, seed=5), []
+    for i in range(60):
+        proposals += engine.ask(1)
+        if i >= 3:
+            engine.tell([result_of(proposals[i - 3], losses[i - 3])])
+    assert [dict(p.params) for p in proposals[10:]] == [
+        {"x": space.axes[0].from_unit(point["x"]), "n": point["n"]} for point in expected[10:]
+    ]
+
+
+def test_tpe_without_any_answer_yet_proposes_all_the_same() -> None:
+    engine = make("tpe")
+    proposals = engine.ask(25)
+    assert len({p.param_id for p in proposals}) == 25
+    engine.tell([result_of(p, bowl(p.params)) for p in proposals])
+    assert len(engine.ask(1)) == 1
+
+
+def test_tpe_searches_beside_an_integer_with_a_single_value() -> None:
+    space = SearchSpace.of([ParameterSpec("x", 0.0, 1.0), ParameterSpec("n", 3, 3, "int")])
+    trials = minimise(TpeEngine(space, seed=1), lambda p: p["x"], 20)
+    assert {p["n"] for p, _ in trials} == {3}
+
+
+def test_tpe_sees_the_best_and_the_latest_of_a_bounded_history() -> None:
     engine = TpeEngine(SearchSpace.of([ParameterSpec("x", 0.0, 1.0)]), seed=0,
                        n_startup_trials=5000)  # fmt: skip
-    minimise(engine, lambda p: p["x"], 1300)
-    assert len(engine._numbers) <= 1000
+    losses = [loss for _, loss in minimise(engine, lambda p: p["x"], 1600)]
+    best = sorted(range(1600), key=lambda i: (losses[i], i))[:500]
+    assert sorted(engine._told) == sorted({*best, *range(1100, 1600)})
     assert len(engine.ask(1)) == 1
 
 
