@@ -1,3 +1,7 @@
 """The platform: gets models run and looked at."""
 
-__version__ = "0.3.0"
+from modelops import _build
+
+__all__ = ["__version__"]
+
+__version__ = _build.VERSION

@@ -53,7 +53,14 @@ def toy_wheel(
 def copy_checkout(checkout: Path) -> Path:
     """A repository with the files that make a wheel, committed on main."""
     shutil.copytree(ROOT / "src", checkout / "src", ignore=shutil.ignore_patterns("__pycache__"))
-    for name in ("pyproject.toml", "README.md", "LICENSE", "install.sh"):
+    (checkout / "scripts").mkdir()
+    for name in (
+        "pyproject.toml",
+        "README.md",
+        "LICENSE",
+        "install.sh",
+        "scripts/build_backend.py",
+    ):
         shutil.copy2(ROOT / name, checkout / name)
     git(checkout, "init", "--quiet", "--initial-branch", "main")
     commit_all(checkout)
@@ -69,6 +76,7 @@ def git(folder: Path, *arguments: str) -> str:
 
 def commit_all(folder: Path) -> str:
     """Commit everything there is; return the commit."""
+    (folder / ".gitignore").write_text("__pycache__/\n")
     git(folder, "add", "-A")
     git(folder, "commit", "--quiet", "-m", "state")
     return git(folder, "rev-parse", "HEAD")

@@ -231,7 +231,7 @@ def root_group(console: str) -> LazyGroup:
 def version_option() -> click.Option:
     def show(ctx: click.Context, param: click.Parameter, value: bool) -> None:
         if value and not ctx.resilient_parsing:
-            from modelops.cli._version import version_line
+            from modelops.provenance import version_line
 
             sys.stdout.write(version_line(str(ctx.info_name)) + "\n")
             ctx.exit(0)

@@ -10,10 +10,10 @@ from functools import partial
 from pathlib import Path
 from typing import Literal
 
+from modelops._build import VERSION
 from modelops.cli._call import Call
 from modelops.cli._console import size
 from modelops.cli._tree import CONSOLES
-from modelops.cli._version import VERSION
 from modelops_contracts.errors import ModelOpsError
 
 Status = Literal["ok", "warn", "fault", "skipped"]

@@ -8,10 +8,11 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from modelops._build import VERSION
 from modelops.cli._call import Call
 from modelops.cli._click import command
 from modelops.cli._console import Screen, pairs
-from modelops.cli._version import COMMIT, DIRTY, VERSION
+from modelops.provenance import find_commit, is_dirty, version_line
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,7 +21,7 @@ class Version:
 
     version: str
     commit: str | None
-    dirty: bool
+    dirty: bool | None
     contracts: str
     formats: Mapping[str, int]
     python: str
@@ -36,8 +37,8 @@ def find_version(receipt: Path) -> Version:
 
     return Version(
         version=VERSION,
-        commit=COMMIT or None,
-        dirty=DIRTY,
+        commit=find_commit(),
+        dirty=is_dirty(),
         contracts=CONTRACTS_VERSION,
         formats={"wire": WIRE_VERSION, "bundle": 2, "registry": 1, "results": 1},
         python=".".join(map(str, sys.version_info[:3])),
@@ -71,8 +72,7 @@ def in_environment() -> bool:
 
 
 def render(answer: Version, screen: Screen) -> Iterator[str]:
-    commit = f" ({answer.commit[:7]})" if answer.commit else ""
-    yield f"mops {answer.version}{commit}"
+    yield version_line("mops")
     yield from pairs(
         [
             ("Python", f"{answer.python} ({answer.executable})"),

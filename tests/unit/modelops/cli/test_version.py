@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import importlib.metadata
 import json
 import sys
 import tomllib
@@ -7,21 +8,30 @@ from pathlib import Path
 
 import pytest
 
-from modelops.cli import _version
-from modelops.cli.mops.version import describe_installation
+from modelops import _build, provenance
+from modelops.cli.mops.version import describe_installation, find_version
 
 ROOT = Path(__file__).resolve().parents[4]
 
 
-def test_the_constant_is_the_version_of_the_distribution() -> None:
-    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
-    assert project["version"] == _version.VERSION
+def test_the_version_is_written_in_one_place() -> None:
+    pyproject = tomllib.loads((ROOT / "pyproject.toml").read_text())
+    assert pyproject["project"]["dynamic"] == ["version"]
+    assert pyproject["tool"]["hatch"]["version"]["path"] == "src/modelops/_build.py"
+    assert importlib.metadata.version("modelops").partition("+")[0] == _build.VERSION
 
 
-def test_the_commit_is_shown_when_it_is_known(monkeypatch: pytest.MonkeyPatch) -> None:
-    assert _version.version_line("mops") == f"mops {_version.VERSION}"
-    monkeypatch.setattr(_version, "COMMIT", "1a2b3c4" + "0" * 33)
-    assert _version.version_line("mops") == f"mops {_version.VERSION} (1a2b3c4)"
+def test_the_answer_names_commit_and_changes(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr(provenance, "COMMIT", "1a2b3c4" + "0" * 33)
+    monkeypatch.setattr(provenance, "DIRTY", True)
+    found = find_version(tmp_path / "absent.json")
+    assert (found.version, found.commit, found.dirty) == (
+        _build.VERSION,
+        "1a2b3c4" + "0" * 33,
+        True,
+    )
 
 
 def write_receipt(path: Path, command: Path) -> Path:
