@@ -28,6 +28,8 @@ from types import TracebackType
 from typing import Any, Literal
 from urllib.parse import parse_qs, quote, urlsplit
 
+INDEX_TYPE = "application/vnd.oci.image.index.v1+json"
+
 Action = Literal[
     "answer",  # the status and headers of the fault instead of the right answer
     "cut",  # the connection is reset before any answer
@@ -106,7 +108,8 @@ class FaultyRegistry:
 
     `login` asks for Basic authentication; with `bearer` a token service hands out tokens that
     live `token_seconds`. `chunk_minimum` is announced and enforced, `page` limits lists of tags,
-    `relative` makes the addresses of uploads relative.
+    `relative` makes the addresses of uploads relative. Without `referrers` it is like registries
+    from before they were specified.
     """
 
     def __init__(
@@ -118,6 +121,7 @@ class FaultyRegistry:
         chunk_minimum: int = 0,
         page: int = 1000,
         relative: bool = False,
+        referrers: bool = True,
     ) -> None:
         self.login = login
         self.bearer = bearer
@@ -125,6 +129,7 @@ class FaultyRegistry:
         self.chunk_minimum = chunk_minimum
         self.page = page
         self.relative = relative
+        self.referrers = referrers
         self.blobs: dict[str, bytes] = {}
         self.manifests: dict[str, tuple[str, bytes]] = {}
         self.tags: dict[str, str] = {}
@@ -321,6 +326,7 @@ class _Handler(BaseHTTPRequestHandler):
             (r"/v2/(.+)/blobs/(sha256:[0-9a-f]{64})", self._blob),
             (r"/v2/(.+)/manifests/(.+)", self._manifest),
             (r"/v2/(.+)/tags/list", self._list),
+            (r"/v2/(.+)/referrers/(sha256:[0-9a-f]{64})", self._refer),
         ):
             found = re.fullmatch(pattern, parts.path)
             if found:
@@ -421,7 +427,10 @@ class _Handler(BaseHTTPRequestHandler):
             if not reference.startswith("sha256:"):
                 registry.tags[reference] = digest
         place = f"/v2/{name}/manifests/{digest}"
-        self._answer(201, {"Location": place, "Docker-Content-Digest": digest})
+        headers = {"Location": place, "Docker-Content-Digest": digest}
+        if registry.referrers and "subject" in manifest:
+            headers["OCI-Subject"] = manifest["subject"]["digest"]
+        self._answer(201, headers)
 
     def _list(self, name: str) -> None:
         names = sorted(self.registry.tags)
@@ -432,6 +441,25 @@ class _Handler(BaseHTTPRequestHandler):
         if len(rest) > count:
             headers["Link"] = f'</v2/{name}/tags/list?n={count}&last={shown[-1]}>; rel="next"'
         self._answer(200, headers, json.dumps({"name": name, "tags": shown}).encode())
+
+    def _refer(self, name: str, subject: str) -> None:
+        if not self.registry.referrers:
+            self._answer(404, {}, _error("NOT_FOUND"))
+            return
+        wanted = self.query.get("artifactType")
+        found = []
+        with self.registry.lock:
+            stored = list(self.registry.manifests.items())
+        for digest, (kind, data) in stored:
+            tree = json.loads(data)
+            if tree.get("subject", {}).get("digest") == subject:
+                item = {"mediaType": kind, "digest": digest, "size": len(data)}
+                item["artifactType"] = tree.get("artifactType")
+                item["annotations"] = tree.get("annotations", {})
+                found.append(item)
+        fitting = [item for item in found if wanted in {None, item["artifactType"]}]
+        body = {"schemaVersion": 2, "mediaType": INDEX_TYPE, "manifests": fitting}
+        self._answer(200, {"Content-Type": INDEX_TYPE}, json.dumps(body).encode())
 
     # ------------------------------------------------------------------------ answering
 

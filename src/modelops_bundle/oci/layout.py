@@ -7,7 +7,7 @@ import io
 import json
 import os
 import secrets
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -83,6 +83,8 @@ class LayoutStore:
         digest = "sha256:" + hashlib.sha256(data).hexdigest()
         self.put_blob(digest, io.BytesIO(data))
         descriptor = {"mediaType": media_type, "digest": digest, "size": len(data)}
+        if "subject" in (tree := json.loads(data)):
+            descriptor["artifactType"] = str(tree.get("artifactType", ""))
         self._move_tag(descriptor, tag, expected)
         return digest
 
@@ -129,6 +131,21 @@ class LayoutStore:
             if media_types.TAG_KEY in item.get("annotations", {})
         }
         return dict(sorted(found.items()))
+
+    def referrers(self, digest: str, artifact_type: str) -> Sequence[str]:
+        """Return the digests of the manifests of a type that name this one as their subject."""
+        likely = [
+            str(item["digest"])
+            for item in self._manifests()
+            if item.get("artifactType") == artifact_type
+        ]
+        return [item for item in likely if self._subject_of(item) == digest]
+
+    def _subject_of(self, digest: str) -> str | None:
+        try:
+            return str(json.loads(self.get_manifest(digest))["subject"]["digest"])
+        except (NotFound, ValueError, KeyError, TypeError):
+            return None
 
     def _blob(self, digest: str) -> Path:
         if not is_digest(digest):

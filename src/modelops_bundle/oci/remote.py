@@ -24,6 +24,7 @@ from modelops_bundle.oci.http import BLOCK, Body, Patience, RegistryHttp
 from modelops_bundle.oci.layout import VerifyingReader
 from modelops_bundle.oci.parallel import run_parallel
 from modelops_bundle.oci.reference import is_digest
+from modelops_bundle.oci.referrers import ask_referrers
 from modelops_bundle.oci.upload import BlobUpload
 from modelops_contracts.atomic import write_atomically
 from modelops_contracts.errors import Conflict, IntegrityError, InvalidInput, NotFound, nearest
@@ -214,6 +215,14 @@ class RemoteStore:
             following = _NEXT.search(answer.headers.get("Link", ""))
             place = urljoin(answer.url, following.group(1)) if following else None
         return sorted(names)
+
+    def referrers(self, digest: str, artifact_type: str) -> Sequence[str] | None:
+        """Return the digests of the manifests of a type that name this one as their subject.
+
+        None when the registry knows no referrers, as older ones do not.
+        """
+        _check_digest(digest)
+        return ask_referrers(self.http, self.repository, digest, artifact_type)
 
     def _upload(self, digest: str, source: BinaryIO) -> None:
         sessions = self._cache_dir / "uploads" if self._cache_dir is not None else None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Protocol
 
 from modelops_bundle.oci.expected import ANYTHING, Expected
@@ -30,4 +31,11 @@ class BundleStore(ArtifactStore, Protocol):
 
     def blob_size(self, digest: str) -> int | None:
         """Return the size of a blob as stored, -1 when the store does not say, None without it."""
+        ...
+
+    def referrers(self, digest: str, artifact_type: str) -> Sequence[str] | None:
+        """Return the digests of the manifests of a type that name this one as their subject.
+
+        None when the store cannot say: it lacks the capability `referrers`.
+        """
         ...

@@ -114,7 +114,10 @@ class PushPlan:
 
 @dataclass(frozen=True, slots=True)
 class PushResult:
-    """What a push did; `sent` and `reused` count bytes as stored."""
+    """What a push did; `sent` and `reused` count bytes as stored.
+
+    `warnings` are about what comes after the push, which is done.
+    """
 
     plan: PushPlan
     manifest: str
@@ -123,6 +126,7 @@ class PushResult:
     sent: int = 0
     reused: int = 0
     layers_sent: int = 0
+    warnings: tuple[str, ...] = ()
 
     @property
     def reference(self) -> str:
@@ -215,7 +219,7 @@ def apply_push(
     """
     with write_project(plan.project, "mops bundle push"):
         _record(plan)
-    return _transfer(plan, store, reporter)
+    return _leave_record(_transfer(plan, store, reporter), store)
 
 
 def _nobody() -> Reporter:
@@ -247,6 +251,18 @@ def _transfer(plan: PushPlan, store: BundleStore, reporter: Reporter | None) -> 
     return PushResult(plan, digest, plan.content, True, sent, reused, count)
 
 
+def _leave_record(done: PushResult, store: BundleStore) -> PushResult:
+    """Say beside the bundle who pushed it and from which commit."""
+    if not done.pushed:
+        return done
+    from modelops_bundle.push_records import leave_record, record_for
+
+    files = [row.path for row in done.plan.rows]
+    record = record_for(done.plan.project, done.manifest, files, done.plan.remote)
+    problem = leave_record(store, record)
+    return replace(done, warnings=(problem,) if problem is not None else ())
+
+
 def push(
     project: Project,
     store: BundleStore,
@@ -265,7 +281,7 @@ def push(
         remember_sketches(codebase, plan.recorded)
         codebase.save()
         _record(plan)
-    return _transfer(plan, store, reporter)
+    return _leave_record(_transfer(plan, store, reporter), store)
 
 
 # --- planning --------------------------------------------------------------------------------
