@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import io
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
 from modelops_contracts.atomic import write_atomically
 from modelops_contracts.errors import InvalidInput, NotFound
+from modelops_contracts.yaml_insert import insert_key, tie_comments
 
 _CONFLICT = re.compile(r"^(<{7} |={7}$|>{7} )")
 _STEP = re.compile(r"\.([^.\[\]]+)|\[(\d+)\]")
@@ -83,6 +84,7 @@ def update_yaml(text: str, wanted: Mapping[str, Any]) -> str:
     document = _round_trip(offset_lists=False).load(text)
     if not isinstance(document, CommentedMap):
         return dump_yaml(wanted)
+    tie_comments(document)
     if not _update_map(document, wanted):
         return text
     return _dump(document, offset_lists=_OFFSET_LIST.search(text) is not None)
@@ -123,15 +125,15 @@ def _update_map(node: Any, wanted: Mapping[str, Any]) -> bool:
         del node[key]
         changed = True
     for key, value in wanted.items():
-        changed |= _update_key(node, key, value)
+        changed |= _update_key(node, key, value, wanted)
     return changed
 
 
-def _update_key(node: Any, key: str, value: Any) -> bool:
+def _update_key(node: Any, key: str, value: Any, order: Iterable[str]) -> bool:
     if key not in node:
         if value in (None, [], {}):
             return False
-        node[key] = value
+        insert_key(node, key, value, order)
         return True
     current = node[key]
     if current == value or (current is None and value in ([], {})):
