@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from modelops_calabaria.calibration.result import CalibrationResult
+from modelops_calabaria.outcome.record import Candidate
 from modelops_contracts.types import Evaluation, UniqueParameterSet
 from support.chain_binomial import exact_loglik, simulate_loglik
 from support.toy_calibration import FunctionProvider, _loglik_evaluation, calibrate_plan, make_plan
@@ -42,36 +43,59 @@ def test_the_estimator_is_the_published_one() -> None:
     assert -np.mean([d.objective for d in draws]) == pytest.approx(-31.20, abs=0.25)
 
 
+def fit(seed: int) -> CalibrationResult:
+    rescore = {"top_k": 20, "n_replicates": 2000, "confirm": 20_000}
+    plan = make_plan(SPACE, seed=seed, n_replicates=50, max_trials=300, rescore=rescore)
+    return calibrate_plan(plan, Reports())
+
+
 @pytest.fixture(scope="module")
 def results() -> list[CalibrationResult]:
-    made = []
-    for seed in range(3):
-        rescore = {"top_k": 20, "n_replicates": 2000, "confirm": 20_000}
-        plan = make_plan(SPACE, seed=seed, n_replicates=50, max_trials=300, rescore=rescore)
-        made.append(calibrate_plan(plan, Reports()))
-    return made
+    return [fit(seed) for seed in range(3)]
+
+
+def exact(candidate: Candidate) -> float:
+    """The exact negative log-likelihood where a candidate lies."""
+    return -exact_loglik(candidate.params["beta"], candidate.params["gamma"])
+
+
+def is_honest(result: CalibrationResult) -> bool:
+    """The confirmed value lies within 2 SE of the exact one."""
+    return abs(result.best.objective - exact(result.best)) <= 2 * result.best.objective_se
+
+
+def first_ranked(result: CalibrationResult) -> Candidate:
+    return min(result.candidates, key=lambda candidate: candidate.search.objective)
 
 
 def test_the_confirmed_value_is_honest_where_the_search_value_flatters(
     results: list[CalibrationResult],
 ) -> None:
-    exact = [-exact_loglik(r.best.params["beta"], r.best.params["gamma"]) for r in results]
-    honest = [
-        abs(r.best.objective - e) <= 2 * r.best.objective_se
-        for r, e in zip(results, exact, strict=True)
+    assert sum(map(is_honest, results)) >= 2, [
+        (r.best.objective, r.best.objective_se, exact(r.best)) for r in results
     ]
-    assert sum(honest) >= 2, [(r.best.objective, r.best.objective_se, e)
-                              for r, e in zip(results, exact, strict=True)]  # fmt: skip
-    flattery = [e - r.best.search.objective for r, e in zip(results, exact, strict=True)]
+    flattery = [exact(r.best) - r.best.search.objective for r in results]
     assert np.mean(flattery) > 0.5
-    assert sum(e <= 30.995 for e in exact) >= 2, exact
+    assert sum(exact(r.best) <= 30.995 for r in results) >= 2
 
 
 def test_the_winner_of_the_selection_is_no_worse_than_the_first_ranked_trial(
     results: list[CalibrationResult],
 ) -> None:
-    def exact(candidate: Any) -> float:
-        return -exact_loglik(candidate.params["beta"], candidate.params["gamma"])
+    winners = [exact(r.best) for r in results]
+    assert np.mean(winners) <= np.mean([exact(first_ranked(r)) for r in results])
 
-    first = [min(r.candidates, key=lambda c: c.search.objective) for r in results]
-    assert np.mean([exact(r.best) for r in results]) <= np.mean([exact(c) for c in first])
+
+@pytest.mark.nightly
+def test_twenty_seeds_are_honest() -> None:
+    """Confirmed within 2 SE of the exact value in 85 %, near the optimum in 75 % of the seeds."""
+    results = [fit(seed) for seed in range(20)]
+    honest = np.mean([is_honest(r) for r in results])
+    winners = [exact(r.best) for r in results]
+    first = [exact(first_ranked(r)) for r in results]
+    near = np.mean([value <= 30.995 for value in winners])
+    print(f"honest {honest:.0%}, near the optimum {near:.0%}, exact value at the winner "
+          f"{np.mean(winners):.3f}, at the first ranked {np.mean(first):.3f}")  # fmt: skip
+    assert honest >= 0.85
+    assert near >= 0.75
+    assert np.mean(winners) < np.mean(first)
