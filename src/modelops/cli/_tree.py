@@ -72,6 +72,31 @@ TREE: dict[str, Entry] = {
         "modelops.cli.bundle.diff:diff",
         "Compare the tracked files here with a pushed bundle; nothing is written.",
     ),
+    "mops bundle manifest": Entry(
+        "modelops.cli.bundle.manifest:manifest",
+        "List the tags of this project's bundles, or the files of one bundle.",
+    ),
+    "mops bundle log": Entry(
+        "modelops.cli.bundle.log:log",
+        "List the pushes that led to a bundle: when, by whom, from which commit.",
+    ),
+    "mops bundle ensure": Entry(
+        "modelops.cli.bundle.ensure:ensure",
+        "Put a bundle's files into a directory that is no project, and keep it up to date.",
+    ),
+    "mops bundle env": Entry(
+        "modelops.cli.bundle.env:env",
+        "Show where bundles of this project are kept, or pin an environment to it.",
+    ),
+    "mops bundle dev": Entry(None, "Older names of `mops bundle env`.", hidden=True),
+    "mops bundle dev env": Entry(
+        "modelops.cli.bundle.dev.env:env",
+        "Show where bundles of this project are kept (same as `mops bundle env`).",
+    ),
+    "mops bundle dev switch": Entry(
+        "modelops.cli.bundle.dev.switch:switch",
+        "Pin an environment to this project (same as `mops bundle env NAME`).",
+    ),
     "mops bundle verify": Entry(
         "modelops.cli.bundle.verify:verify",
         "Check that everything a bundle is made of is where it is kept (exit code 1 if not).",
@@ -83,6 +108,10 @@ TREE: dict[str, Entry] = {
     "mops bundle cache gc": Entry(
         "modelops.cli.bundle.cache.gc:gc",
         "Remove bundles from the cache that were not used for longest; they can be fetched again.",
+    ),
+    "mops bundle cache clear": Entry(
+        "modelops.cli.bundle.cache.clear:clear",
+        "Remove everything from the cache of bundles that is not in use; it can be fetched again.",
     ),
     "mops bundle unregister": Entry(
         "modelops.cli.bundle.unregister:unregister",

@@ -132,6 +132,10 @@ class LayoutStore:
         }
         return dict(sorted(found.items()))
 
+    def tag_names(self) -> list[str]:
+        """Return the sorted names of all tags."""
+        return list(self.tags())
+
     def referrers(self, digest: str, artifact_type: str) -> Sequence[str]:
         """Return the digests of the manifests of a type that name this one as their subject."""
         likely = [

@@ -33,6 +33,10 @@ class BundleStore(ArtifactStore, Protocol):
         """Return the size of a blob as stored, -1 when the store does not say, None without it."""
         ...
 
+    def tag_names(self) -> Sequence[str]:
+        """Return the sorted names of all tags; nothing is asked about what they point to."""
+        ...
+
     def referrers(self, digest: str, artifact_type: str) -> Sequence[str] | None:
         """Return the digests of the manifests of a type that name this one as their subject.
 

@@ -236,7 +236,7 @@ def register_path(
 def files_with(project: Project, kind: Kind, folder: Path) -> list[str]:
     """The Python files below a folder that define something of that kind, or did."""
     from modelops_bundle.codebase import open_codebase
-    from modelops_bundle.planning import definitions_of
+    from modelops_bundle.registration import definitions_of
     from modelops_bundle.registry import load_registry
     from modelops_bundle.tracking import relative_path
 

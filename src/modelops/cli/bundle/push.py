@@ -95,6 +95,8 @@ def push(
         )
     finally:
         reporter.close()
+    for text in done.warnings:
+        call.console.warn(text)
     return as_answer(
         call,
         done.plan,

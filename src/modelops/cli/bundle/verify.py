@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any
 
 import click
 
 from modelops.cli._call import Call, Done
 from modelops.cli._click import command
 from modelops.cli._console import Screen, plural, size
+from modelops.cli.bundle._stores import open_store
 
 FAILED = 1
 
@@ -55,17 +55,9 @@ def verify(call: Call, reference: str | None, deep: bool) -> Verified | Done:
 
     REF as in `clone`; default: the tag of this project.
     """
-    from modelops import wiring
-    from modelops_bundle.project import find_project
     from modelops_bundle.transfer.verify import verify as verify_bundle
 
-    tell = call.console.note
-    if reference is None:
-        project = find_project(call.start)
-        store: Any = wiring.open_artifacts(call.config, project.repository, tell=tell)
-        wanted = project.default_tag
-    else:
-        store, wanted, _ = wiring.open_reference(call.config, reference, tell=tell)
+    store, wanted = open_store(call, reference)
     reporter = call.reporter()
     try:
         found = verify_bundle(store, wanted, deep=deep, reporter=reporter)

@@ -1,0 +1,21 @@
+"""The store that a command of this project, or a reference, is about."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from modelops.cli._call import Call
+
+
+def open_store(call: Call, reference: str | None) -> tuple[Any, str]:
+    """The store of a reference and the tag or digest in it; of this project where none is given."""
+    from modelops import wiring
+
+    if reference is not None:
+        store, wanted, _ = wiring.open_reference(call.config, reference, tell=call.console.note)
+        return store, wanted
+    from modelops_bundle.project import find_project
+
+    project = find_project(call.start)
+    store = wiring.open_artifacts(call.config, project.repository, tell=call.console.note)
+    return store, project.default_tag
