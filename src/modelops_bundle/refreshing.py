@@ -19,13 +19,8 @@ from modelops_bundle.codebase import Codebase
 from modelops_bundle.entries import Found, derive_id
 from modelops_bundle.findings import Finding
 from modelops_bundle.fingerprint import similarity
-from modelops_bundle.planning import (
-    Planner,
-    RegisterOptions,
-    RegistryPlan,
-    choose_id,
-    definitions_of,
-)
+from modelops_bundle.planning import Planner, RegisterOptions, RegistryPlan
+from modelops_bundle.registration import choose_id, definitions_of
 from modelops_bundle.renames import Candidate, Lost, Match, is_only_proposal, match_renames
 from modelops_contracts.errors import InvalidInput, NotFound, nearest
 from modelops_contracts.registry import BundleRegistry, Entry, Kind, ModelEntry, Registration

@@ -16,11 +16,11 @@ from modelops_bundle.parse_cache import ParseCache
 from modelops_bundle.planning import (
     RegisterOptions,
     RegistryPlan,
-    plan_registration,
     refuse_open_decisions,
 )
 from modelops_bundle.project import Project, open_project
 from modelops_bundle.refreshing import RefreshOptions, plan_refresh
+from modelops_bundle.registration import plan_registration
 from modelops_bundle.tracking import read_tracked, refuse_untrackable, write_tracked
 from modelops_contracts.digests import file_sha256
 from modelops_contracts.errors import NotFound, nearest

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from modelops_bundle.diff import State
+from modelops_contracts.registry.ordering import put_in_order
 
 Cause = Literal["both changed", "deleted here", "deleted there", "untracked"]
 Side = Literal["local", "remote"]
@@ -159,8 +160,10 @@ def _merge_section(
             chosen = there if prefer == "remote" else here
             if prefer is None:
                 clashes.append(key)
-        if chosen is not None:
+        if chosen is not None and key in local:
             merged[key] = chosen
+        elif chosen is not None:
+            put_in_order(merged, key, chosen)
     return merged, clashes
 
 

@@ -17,6 +17,7 @@ from modelops_contracts.registry.entries import (
     read_target,
 )
 from modelops_contracts.registry.files import module_name
+from modelops_contracts.registry.ordering import put_in_order
 from modelops_contracts.registry.reading import Locator, Reading, T, no_lines, unknown_keys
 from modelops_contracts.registry.sections import (
     EnvironmentRecord,
@@ -79,7 +80,7 @@ class BundleRegistry:
             data=[Path(item) for item in data or ()],
             code=[Path(item) for item in code or ()],
         )
-        self.models[model_id] = entry
+        put_in_order(self.models, model_id, entry)
         return entry
 
     def add_target(
@@ -97,7 +98,7 @@ class BundleRegistry:
             model_output=model_output,
             data=[Path(item) for item in data or ()],
         )
-        self.targets[target_id] = entry
+        put_in_order(self.targets, target_id, entry)
         return entry
 
     def set_target_set(
@@ -110,9 +111,8 @@ class BundleRegistry:
         """
         members = list(dict.fromkeys(targets))
         check_set(name, members, weights or {}, self.targets)
-        self.target_sets[name] = TargetSet(
-            targets=members, weights={key: float(value) for key, value in (weights or {}).items()}
-        )
+        given = {key: float(value) for key, value in (weights or {}).items()}
+        put_in_order(self.target_sets, name, TargetSet(targets=members, weights=given))
         return self.target_sets[name]
 
     def delete_target_set(self, name: str) -> bool:

@@ -167,7 +167,7 @@ def test_a_renamed_function_keeps_sets_weights_and_old_id(project: Project) -> N
     result = register(project, "target", "targets/counts.py", cwd=project.root)
     assert ("renamed", "counts") in lines(result)
     registry = load_registry(project.root)
-    assert registry.target_sets["all"].targets == ["counts", "peak"]
+    assert registry.target_sets["all"].targets == ["peak", "counts"]
     assert registry.target_sets["all"].weights == {"counts": 3.0}
     entry, old = resolve_entry(registry, "target", "weekly_cases")
     assert (entry.symbol, old) == ("counts", "weekly_cases")
@@ -182,7 +182,7 @@ def test_a_moved_file_is_followed_by_refresh(project: Project) -> None:
     assert set(lines(result)) >= {("moved", "peak"), ("moved", "weekly_cases")}
     registry = load_registry(project.root)
     assert registry.targets["peak"].entrypoint == "targets.new.moved:peak"
-    assert registry.target_sets["all"].targets == ["weekly_cases", "peak"]
+    assert registry.target_sets["all"].targets == ["peak", "weekly_cases"]
     assert "targets/counts.py" not in read_tracked(project.root)
     assert "targets/new/moved.py" in read_tracked(project.root)
     assert codes(project) == []
@@ -210,7 +210,7 @@ def test_an_edited_rename_is_asked_about_only_when_something_is_lost(project: Pr
     assert "mops bundle refresh --rename weekly_cases=counts" in str(caught.value.hint)
     assert project.registry_path.read_bytes() == before
     refresh(project, RefreshOptions(renames={"weekly_cases": "counts"}))
-    assert load_registry(project.root).target_sets["all"].targets == ["counts", "peak"]
+    assert load_registry(project.root).target_sets["all"].targets == ["peak", "counts"]
     assert codes(project) == []
 
 

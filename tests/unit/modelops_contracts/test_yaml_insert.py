@@ -54,7 +54,7 @@ def test_every_gap(key: str, before: str) -> None:
     new = f"  {key}:\n    x: 9\n" if key != "0" else "  '0':\n    x: 9\n"
     if key != "0":
         assert text == TEXT.replace(before, f"{new}{before.removeprefix(chr(10))}"
-                                    if not before.startswith("\n") else f"{new}{before}")  # fmt: skip
+                                    if not before.startswith("\n") else new + before)  # fmt: skip
     assert parse_yaml(text, "x")["models"][key] == {"x": 9}
     for line in TEXT.splitlines():
         assert line in text.splitlines()
