@@ -53,8 +53,8 @@ class SeenTrial(FrozenTrial):
             trial_id=number,
         )
         self.number, self.params = number, dict(point)
-        self.names = tuple(point)
-        self.row = tuple(float(value) for value in point.values())
+        #: The values as float64, one after the other: joining them is the quickest table.
+        self.row = np.array([*point.values()], dtype=np.float64).tobytes()
 
     def close(self, loss: float) -> None:
         """Give the trial its loss, finite or +inf."""
@@ -75,8 +75,10 @@ class _Sampler(TPESampler):
         """Values by parameter, which Optuna collects one by one. Without this it takes longer."""
         if not trials:
             return {name: np.empty(0) for name in search_space}
-        columns = dict(zip(trials[0].names, np.array([t.row for t in trials]).T, strict=True))
-        return {name: columns[name] for name in search_space}
+        rows = np.frombuffer(b"".join([trial.row for trial in trials]), dtype=np.float64)
+        columns = rows.reshape(len(trials), -1).T
+        where = {name: i for i, name in enumerate(trials[0].params)}
+        return {name: columns[where[name]] for name in search_space}
 
 
 class _History(InMemoryStorage):

@@ -41,9 +41,9 @@ class TpeEngine(SearchEngine):
         self._n_ei_candidates = n_ei_candidates
         self._startup = DesignRows(SobolSampler(space.parameter_space(), scramble=True, seed=seed))
         self._distributions: dict[str, Any] = {}
-        self._running: dict[int, SeenTrial] = {}
-        self._told: dict[int, SeenTrial] = {}
-        #: Numbers of told trials in order, and (loss, number) of them in order.
+        #: What the sampler may see, by number and in that order; running trials included.
+        self._seen: dict[int, SeenTrial] = {}
+        #: Numbers of the latest told trials in order, and (loss, number) of the best in order.
         self._latest: list[int] = []
         self._best: list[tuple[float, int]] = []
 
@@ -59,9 +59,7 @@ class TpeEngine(SearchEngine):
         self._note(index, self._point(values))
 
     def learn(self, index: int, loss: float) -> None:
-        trial = self._running.pop(index)
-        trial.close(loss)
-        self._told[index] = trial
+        self._seen[index].close(loss)
         insort(self._latest, index)
         insort(self._best, (loss, index))
         self._forget()
@@ -94,7 +92,7 @@ class TpeEngine(SearchEngine):
         if not self._distributions:
             self._distributions = {a.name: parzen.distribution_of(a) for a in self.space.axes}
         return parzen.draw(
-            [trial for _, trial in sorted({**self._told, **self._running}.items())],
+            list(self._seen.values()),
             self._distributions,
             seed=child_seed(self._seed, [index]),
             number=index,
@@ -104,7 +102,7 @@ class TpeEngine(SearchEngine):
     def _note(self, index: int, point: dict[str, Any]) -> None:
         from modelops_calabaria.calibration.algorithms.parzen import SeenTrial
 
-        self._running[index] = SeenTrial(index, point)
+        self._seen[index] = SeenTrial(index, point)
 
     def _forget(self) -> None:
         """Drop what is neither among the latest nor among the best: it never will be again."""
@@ -114,9 +112,9 @@ class TpeEngine(SearchEngine):
         if len(self._best) > _MOST_BEST:
             left.append(self._best.pop()[1])
         for number in left:
-            if number in self._told and not self._is_visible(number):
-                del self._told[number]
+            if number in self._seen and not self._is_visible(number):
+                del self._seen[number]
 
     def _is_visible(self, number: int) -> bool:
         is_latest = number >= self._latest[0]
-        return is_latest or (self._told[number].value, number) <= self._best[-1]
+        return is_latest or (self._seen[number].value, number) <= self._best[-1]

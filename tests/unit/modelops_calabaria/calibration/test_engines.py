@@ -221,7 +221,7 @@ def test_tpe_sees_the_best_and_the_latest_of_a_bounded_history() -> None:
                        n_startup_trials=5000)  # fmt: skip
     losses = [loss for _, loss in minimise(engine, lambda p: p["x"], 1600)]
     best = sorted(range(1600), key=lambda i: (losses[i], i))[:500]
-    assert sorted(engine._told) == sorted({*best, *range(1100, 1600)})
+    assert list(engine._seen) == sorted({*best, *range(1100, 1600)})
     assert len(engine.ask(1)) == 1
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -56,7 +57,12 @@ def results() -> list[CalibrationResult]:
 
 def exact(candidate: Candidate) -> float:
     """The exact negative log-likelihood where a candidate lies."""
-    return -exact_loglik(candidate.params["beta"], candidate.params["gamma"])
+    return _exact_at(candidate.params["beta"], candidate.params["gamma"])
+
+
+@cache
+def _exact_at(beta: float, gamma: float) -> float:
+    return -exact_loglik(beta, gamma)
 
 
 def is_honest(result: CalibrationResult) -> bool:
