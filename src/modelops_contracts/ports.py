@@ -13,6 +13,7 @@ from typing import Any, BinaryIO, Protocol, TypeVar, runtime_checkable
 from modelops_contracts.adaptive import AdaptiveAlgorithm, ResumableAlgorithm
 from modelops_contracts.auth import AuthProvider, Credential
 from modelops_contracts.evaluation import Evaluation, EvaluationRequest
+from modelops_contracts.expected import ANYTHING, Expected
 from modelops_contracts.job_state import JobStatus
 from modelops_contracts.simulation import (
     AggregationReturn,
@@ -212,9 +213,19 @@ class ArtifactStore(Protocol):
         """The manifest's bytes, verified. Raises NotFound, IntegrityError."""
         ...
 
-    def put_manifest(self, data: bytes, *, media_type: str, tag: str | None = None) -> str:
+    def put_manifest(
+        self,
+        data: bytes,
+        *,
+        media_type: str,
+        tag: str | None = None,
+        expected: str | Expected | None = ANYTHING,
+    ) -> str:
         """Store a manifest and, last of all, move ``tag`` to it; return its digest. Every blob it
-        names is there already (NotFound otherwise, and nothing is stored)."""
+        names is there already (NotFound otherwise, and nothing is stored).
+
+        ``expected`` is the digest that the tag must have now, None when there must be no such tag.
+        Anything else raises Conflict whose message holds the digest found, and the tag stays."""
         ...
 
     def has_blob(self, digest: str) -> bool:

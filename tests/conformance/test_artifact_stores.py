@@ -67,24 +67,6 @@ class TestLayoutStore(ArtifactStoreConformance):
         index = json.loads((store.root / "index.json").read_text())
         assert [item["digest"] for item in index["manifests"]] == [older, newer]
 
-    def test_a_tag_moves_only_from_where_it_is_expected(self, store: LayoutStore) -> None:
-        first = self.put(store, b"one")
-        second = self.put(store, b"two")
-
-        def move(blob: bytes, expected: str | None) -> str:
-            return store.put_manifest(
-                manifest_of(blob), media_type=MANIFEST_TYPE, tag="t", expected=expected
-            )
-
-        with pytest.raises(Conflict):
-            move(b"one", second)
-        assert dict(store.tags()) == {}
-        move(b"one", None)
-        with pytest.raises(Conflict, match=first):
-            move(b"two", None)
-        move(b"two", first)
-        assert store.resolve("t") == second
-
     def test_unknown_tags_name_the_nearest(self, store: LayoutStore) -> None:
         self.put(store, b"one", tag="latest")
         with pytest.raises(NotFound) as caught:

@@ -9,12 +9,10 @@ import pytest
 from modelops_bundle.oci.auth import GivenCredential
 from modelops_bundle.oci.remote import RemoteStore
 from modelops_contracts.auth import Credential
-from modelops_contracts.errors import Conflict, NotFound
+from modelops_contracts.errors import NotFound
 from modelops_contracts.ports import ArtifactStore
 from modelops_contracts.testing.artifact_store import (
-    MANIFEST_TYPE,
     ArtifactStoreConformance,
-    manifest_of,
 )
 from support.registries import FLAVOURS, find_registry
 from support.registry_faults import FaultyRegistry
@@ -22,24 +20,6 @@ from support.registry_faults import FaultyRegistry
 
 class RemoteConformance(ArtifactStoreConformance):
     """What every registry does beyond the port."""
-
-    def test_a_tag_moves_only_from_where_it_is_expected(self, store: RemoteStore) -> None:
-        first = self.put(store, b"one")
-        second = self.put(store, b"two")
-
-        def move(blob: bytes, expected: str | None) -> str:
-            return store.put_manifest(
-                manifest_of(blob), media_type=MANIFEST_TYPE, tag="t", expected=expected
-            )
-
-        with pytest.raises(Conflict):
-            move(b"one", second)
-        assert dict(store.tags()) == {}
-        move(b"one", None)
-        with pytest.raises(Conflict, match=first):
-            move(b"two", None)
-        move(b"two", first)
-        assert store.resolve("t") == second
 
     def test_unknown_tags_name_the_nearest(self, store: RemoteStore) -> None:
         self.put(store, b"one", tag="latest")

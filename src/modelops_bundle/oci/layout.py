@@ -13,8 +13,9 @@ from typing import Any, BinaryIO
 
 from modelops_bundle.config import check_tag, is_repository
 from modelops_bundle.oci import media_types
-from modelops_bundle.oci.expected import ANYTHING, Expected
+from modelops_contracts.expected import ANYTHING, Expected
 from modelops_bundle.oci.reference import is_digest
+from modelops_bundle.oci.store import OtherBytes
 from modelops_contracts.atomic import FileLock, write_atomically
 from modelops_contracts.errors import Conflict, IntegrityError, InvalidInput, NotFound, nearest
 
@@ -117,7 +118,7 @@ class LayoutStore:
         try:
             found = _copy_durably(source, temporary)
             if found != digest:
-                raise IntegrityError(f"blob {digest}: the bytes given hash to {found}")
+                raise OtherBytes(f"blob {digest}: the bytes given hash to {found}")
             temporary.rename(path)
         finally:
             temporary.unlink(missing_ok=True)

@@ -19,7 +19,7 @@ from modelops_bundle.oci import media_types
 from modelops_bundle.oci.answers import Answer
 from modelops_bundle.oci.auth import CredentialSource
 from modelops_bundle.oci.download import BlobReader
-from modelops_bundle.oci.expected import ANYTHING, Expected
+from modelops_contracts.expected import ANYTHING, Expected
 from modelops_bundle.oci.http import BLOCK, Body, Patience, RegistryHttp
 from modelops_bundle.oci.layout import VerifyingReader
 from modelops_bundle.oci.parallel import run_parallel
@@ -76,6 +76,11 @@ class RemoteStore:
         )  # fmt: skip
 
     @property
+    def spool_dir(self) -> Path | None:
+        """Where packed layers may wait until they are sent."""
+        return self._cache_dir / "spool" if self._cache_dir is not None else None
+
+    @property
     def location(self) -> str:
         """The reference of the repository, without tag and digest."""
         return f"{self.host}/{self.repository}"
@@ -128,7 +133,7 @@ class RemoteStore:
                 headers["If-Match"] = expected
         answer = self._ask(
             "PUT", f"manifests/{tag or digest}", f"manifest {tag or digest[:19]}", {200, 201, 202},
-            action="push", headers=headers, body=Body(lambda: io.BytesIO(data), len(data)),
+            action="push", headers=headers, body=Body(lambda: [data], len(data)),
         )  # fmt: skip
         stored = answer.headers.get("Docker-Content-Digest", digest)
         if stored != digest:
@@ -178,7 +183,7 @@ class RemoteStore:
     def open_blob(self, digest: str, offset: int) -> BinaryIO:
         """Return the bytes of a blob from an offset on; the caller verifies them."""
         _check_digest(digest)
-        return io.BufferedReader(self._reader(digest, offset), BLOCK)
+        return self._reader(digest, offset)  # type: ignore[return-value]
 
     def put_blob(self, digest: str, source: BinaryIO) -> None:
         """Store a blob; `IntegrityError`, and nothing stored, when the bytes are others.

@@ -1,12 +1,16 @@
-"""What push asks of a store beyond the port: a name, and tags that are never moved blindly."""
+"""What push and pull ask of a store beyond the port."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from typing import Protocol
 
-from modelops_bundle.oci.expected import ANYTHING, Expected
+from modelops_contracts.errors import IntegrityError
 from modelops_contracts.ports import ArtifactStore
+
+
+class OtherBytes(IntegrityError):  # noqa: N818  (named as its parent)
+    """What was given to be stored has another digest than was said."""
 
 
 class BundleStore(ArtifactStore, Protocol):
@@ -15,18 +19,6 @@ class BundleStore(ArtifactStore, Protocol):
     @property
     def location(self) -> str:
         """The reference of the repository, without tag and digest."""
-        ...
-
-    def put_manifest(
-        self,
-        data: bytes,
-        *,
-        media_type: str,
-        tag: str | None = None,
-        expected: str | Expected | None = ANYTHING,
-    ) -> str:
-        """As in the port. `expected` is the digest the tag must have now, None when there must be
-        no such tag; `Conflict` carrying the digest found otherwise, and the tag stays."""
         ...
 
     def blob_size(self, digest: str) -> int | None:

@@ -6,7 +6,7 @@ import io
 import json
 from hashlib import sha256
 
-from modelops_contracts.errors import IntegrityError, NotFound
+from modelops_contracts.errors import Conflict, IntegrityError, NotFound
 from modelops_contracts.ports import ArtifactStore
 from modelops_contracts.testing.expect import expect
 
@@ -112,6 +112,33 @@ class ArtifactStoreConformance:
         assert store.resolve("latest") == before
         with expect(NotFound):
             store.get_manifest(digest_of(manifest))
+
+    def test_a_tag_moves_only_from_where_it_is_expected(self, store: ArtifactStore) -> None:
+        first = self.put(store, b"one")
+        store.put_manifest(
+            manifest_of(b"one"), media_type=MANIFEST_TYPE, tag="latest", expected=None
+        )
+        self.put(store, b"two")
+        wrong: tuple[str | None, ...] = (None, digest_of(manifest_of(b"two")), digest_of(b"none"))
+        for expected in wrong:
+            with expect(Conflict, first):
+                store.put_manifest(
+                    manifest_of(b"two"), media_type=MANIFEST_TYPE, tag="latest", expected=expected
+                )
+            assert store.resolve("latest") == first
+        moved = store.put_manifest(
+            manifest_of(b"two"), media_type=MANIFEST_TYPE, tag="latest", expected=first
+        )
+        assert store.resolve("latest") == moved
+        assert dict(store.tags()) == {"latest": moved}
+
+    def test_a_tag_that_must_be_there_and_is_not(self, store: ArtifactStore) -> None:
+        digest = self.put(store, b"one")
+        with expect(Conflict):
+            store.put_manifest(
+                manifest_of(b"one"), media_type=MANIFEST_TYPE, tag="gone", expected=digest
+            )
+        assert dict(store.tags()) == {}
 
     def test_damage_is_noticed(self, store: ArtifactStore) -> None:
         blob = b"precious" * 1000

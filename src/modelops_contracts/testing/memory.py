@@ -9,7 +9,8 @@ from dataclasses import dataclass, field, replace
 from hashlib import sha256
 from typing import Any, BinaryIO
 
-from modelops_contracts.errors import IntegrityError, InvalidInput, NotFound
+from modelops_contracts.errors import Conflict, IntegrityError, InvalidInput, NotFound
+from modelops_contracts.expected import ANYTHING, Expected
 from modelops_contracts.job_state import JobState, JobStatus
 
 __all__ = ["MemoryArtifactStore", "MemoryJobBackend", "RecordingReporter"]
@@ -34,11 +35,21 @@ class MemoryArtifactStore:
             raise NotFound(f"no manifest {digest}")
         return _verified(digest, self.manifests[digest])
 
-    def put_manifest(self, data: bytes, *, media_type: str, tag: str | None = None) -> str:
+    def put_manifest(
+        self,
+        data: bytes,
+        *,
+        media_type: str,
+        tag: str | None = None,
+        expected: str | Expected | None = ANYTHING,
+    ) -> str:
         content = json.loads(data)
         for part in (content["config"], *content["layers"]):
             if part["digest"] not in self.blobs:
                 raise NotFound(f"no blob {part['digest']}")
+        found = self._tags.get(tag or "")
+        if expected is not ANYTHING and found != expected:
+            raise Conflict(f"{tag} is at {found}, not at {expected}", code="tag_moved")
         digest = _digest(data)
         self.manifests[digest] = data
         if tag is not None:

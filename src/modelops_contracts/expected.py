@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from enum import Enum
 
+__all__ = ["ANYTHING", "Expected"]
+
 
 class Expected(Enum):
     """Marks that a tag may be moved whatever it points to."""
