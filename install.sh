@@ -17,19 +17,16 @@ LOG=/dev/null QUIET=0 VERBOSE=0 PURGE=0 SWITCHING=0
 for name in STEP RED PLAIN WARNINGS DUPLICATES REMOVED CHILD LOCKED WORK EXPECT_VERSION EXPECT_COMMIT PURGE_NAME PATH_FILES; do eval "$name="; done
 for name in JSON DRY_RUN UNINSTALL OFFLINE OVERWRITE; do eval "$name="; done
 # Runs inside the new environment: the five packages come from it, and each belongs to one distribution.
-PROBE='import importlib, json, os, sys
+PROBE='import importlib, os, sys
 from importlib import metadata
-version, commit, *packages = sys.argv[1:]
+version, *packages = sys.argv[1:]
 home, owners = os.path.realpath(sys.prefix) + os.sep, metadata.packages_distributions()
 for package in packages:
     place = os.path.realpath(importlib.import_module(package).__file__)
     place.startswith(home) or sys.exit(f"{package} is imported from {place}")
     set(owners[package]) == {"modelops"} or sys.exit(f"{package} belongs to {sorted(set(owners[package]))}")
-found = metadata.distribution("modelops")
-found.version == version or sys.exit(f"the commands say {version}, the package says {found.version}")
-origin = json.loads(found.read_text("direct_url.json") or "{}").get("vcs_info", {}).get("commit_id", "")
-not commit or not origin or commit == origin or sys.exit(f"commit {origin} was installed instead of {commit}")
-print(origin)'
+found = metadata.version("modelops")
+found == version or sys.exit(f"the commands say {version}, the package says {found}")'
 
 usage() {
     cat <<EOF
@@ -410,7 +407,10 @@ is_ours() { # NAME SITE-PACKAGES...: the name modelops alone proves nothing, a s
         done
     done
 }
-find_owner() { # FILE: sets OWNER (none, ours, other), OWNED_BY and REMEDY
+sha256() { { sha256sum "$1" || shasum -a 256 "$1"; } 2>/dev/null | cut -d ' ' -f 1; }
+receipt_entry() { printf '"path": %s, "sha256": "%s"' "$(json_string "$1")" "$(sha256 "$1")"; }
+in_receipt() { [ -f "$STATE/install.json" ] && grep -qF -e "$(receipt_entry "$1")" "$STATE/install.json"; } # and unchanged since
+find_owner() {                                                                                              # FILE: sets OWNER (none, ours, other), OWNED_BY and REMEDY
     OWNER=other OWNED_BY=unknown REMEDY="rm $(quote "$1")"
     if [ -h "$1" ]; then
         points=$(readlink "$1")
@@ -420,6 +420,7 @@ find_owner() { # FILE: sets OWNER (none, ours, other), OWNED_BY and REMEDY
         OWNED_BY="not a file" REMEDY="rm -r $(quote "$1")" && return 0
     else points=$(head -n 2 "$1" | tr -d '\000' | sed -n -e '1s/^#! *//p' -e "2s/^'''exec' [\"']\(.*\)[\"'] \"\$0\".*/\1/p" | tail -n 1); fi
     case $points in */../*) return 0 ;; esac
+    if [ -f "$1" ] && in_receipt "$1"; then OWNER=ours OWNED_BY="our receipt" && return 0; fi
     for manager in "$TOOLS" "$TOOLS_REAL" "${PIPX_HOME:-$HOME/.local/pipx}/venvs" "$HOME/.local/share/pipx/venvs" "$HOME/Library/Application Support/pipx/venvs"; do
         case $points in "$manager"/*/*) ;; *) continue ;; esac
         owner=${points#"$manager"/} && owner=${owner%%/*}
@@ -518,17 +519,18 @@ self_test() { # PREFIX: sets VERSION, COMMIT; what is wrong is at the end of the
     for name in $COMMANDS; do
         capture "$1/bin/$name" --version || return 1
         VERSION=${VERSION:-${OUTPUT#"$name "}}
-        [ "$OUTPUT" = "$name $VERSION" ] || { printf '%s answers "%s", not "%s %s"\n' "$name" "$OUTPUT" "$name" "$VERSION" >>"$LOG" && return 1; }
+        agree "$name --version" "$OUTPUT" "$name $VERSION" || return 1
     done
-    VERSION=${VERSION%% *}
-    [ "${EXPECT_VERSION:-$VERSION}" = "$VERSION" ] || { printf 'version %s was installed instead of %s\n' "$VERSION" "$EXPECT_VERSION" >>"$LOG" && return 1; }
-    # shellcheck disable=SC2086 # a list of names
-    capture "$1/bin/python" -I -c "$PROBE" "$VERSION" "$EXPECT_COMMIT" $PACKAGES || return 1
-    COMMIT=${OUTPUT:-$EXPECT_COMMIT}
     capture "$1/bin/mops" version --json || return 1
-    said=$(printf '%s' "$OUTPUT" | sed -n 's/.*"commit": *"\([0-9a-f]*\)".*/\1/p')
-    [ "${said:-$COMMIT}" = "$COMMIT" ] || { printf 'mops version names commit %s instead of %s\n' "$said" "$COMMIT" >>"$LOG" && return 1; }
+    VERSION=$(read_json version "$OUTPUT") COMMIT=$(read_json commit "$OUTPUT")
+    agree version "$VERSION" "${EXPECT_VERSION:-$VERSION}" && agree commit "$COMMIT" "${EXPECT_COMMIT:-$COMMIT}" || return 1
+    # shellcheck disable=SC2086 # a list of names
+    capture "$1/bin/python" -I -c "$PROBE" "$VERSION" $PACKAGES
 }
+agree() { # WHAT FOUND EXPECTED
+    [ "$2" = "$3" ] || { printf '%s is "%s" instead of "%s"\n' "$1" "$2" "$3" >>"$LOG" && return 1; }
+}
+read_json() { printf '%s' "$2" | sed -n "s/.*\"$1\": *\"\([^\"]*\)\".*/\1/p"; }
 stage() {
     with_uv venv --quiet --python "$PYTHON" "$WORK/venv" || fail_logged "no environment with Python $PYTHON could be made"
     with_uv pip install --python "$WORK/venv/bin/python" "$REQUIREMENT" || fail_logged "the new version could not be installed; nothing was changed"
@@ -689,8 +691,7 @@ verify_installation() {
 write_receipt() {
     entries=''
     for name in $COMMANDS; do
-        sum=$({ sha256sum "$BIN/$name" || shasum -a 256 "$BIN/$name"; } 2>/dev/null | cut -d ' ' -f 1)
-        entries="$entries${entries:+, }{\"name\": \"$name\", \"path\": $(json_string "$BIN/$name"), \"sha256\": \"$sum\"}"
+        entries="$entries${entries:+, }{\"name\": \"$name\", $(receipt_entry "$BIN/$name")}"
     done
     overwritten=$(for name in $COMMANDS; do [ ! -e "$BIN/$name.before-modelops" ] || printf '%s\n' "$BIN/$name.before-modelops"; done)
     private=false && case $UV in "$STATE"/*) private=true ;; esac
@@ -708,7 +709,7 @@ uninstall() {
     for folder in "$BIN" "$HOME/.local/bin"; do
         for name in $COMMANDS; do
             find_owner "$folder/$name"
-            case $OWNED_BY in "uv tool modelops") run rm -f "$folder/$name" ;; esac
+            case $OWNED_BY in "uv tool modelops" | "our receipt") run rm -f "$folder/$name" ;; esac
             [ -e "$folder/$name" ] || [ ! -e "$folder/$name.before-modelops" ] || run mv "$folder/$name.before-modelops" "$folder/$name"
         done
     done

@@ -7,17 +7,14 @@ from __future__ import annotations
 import os
 import pwd
 import shutil
-import socket
 import subprocess
-import sys
-import time
-from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 
 from support.install import ROOT, find_testbed, skip_or_fail
+from support.install_machine import GitServer
 from support.install_wheels import commit_all, copy_checkout, toy_wheel
 
 SCRIPT = r"""
@@ -69,38 +66,22 @@ echo "== well"
 
 
 @dataclass(frozen=True, slots=True)
-class Server:
-    """A git server that asks for a token, and the newest commit of its branch fix-x."""
+class Branch:
+    """Where a git server asks for a token, and the newest commit of its branch fix-x."""
 
     address: str
     commit: str
 
 
 @pytest.fixture
-def server(tmp_path: Path) -> Iterator[Server]:
-    testbed = find_testbed()
-    checkout = copy_checkout(tmp_path / "checkout")
-    bare = tmp_path / "served" / "modelops" / "modelops.git"
-    git_server = [sys.executable, str(testbed / "git-server.py")]
-    subprocess.run([*git_server, "--init", bare, checkout], check=True, stdout=subprocess.DEVNULL)
+def server(tmp_path: Path, git_server: GitServer) -> Branch:
+    bare = git_server.add("modelops/modelops", copy_checkout(tmp_path / "checkout"))
     branch = tmp_path / "branch"
     subprocess.run(["git", "clone", "--quiet", bare, branch], check=True)
     (branch / "src" / "modelops_runner" / "mark.py").write_text('MARK = "fix"\n')
     commit = commit_all(branch)
     subprocess.run(["git", "push", "--quiet", "origin", "HEAD:fix-x"], check=True, cwd=branch)
-    (tmp_path / "tokens").write_text("s3cret modelops/* ro\n")
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
-    arguments = ["--root", tmp_path / "served", "--tokens", tmp_path / "tokens"]
-    with subprocess.Popen([*git_server, *arguments, "--bind", f"127.0.0.1:{port}"]) as process:
-        for _ in range(200):
-            with socket.socket() as client:
-                if client.connect_ex(("127.0.0.1", port)) == 0:
-                    break
-            time.sleep(0.05)
-        yield Server(f"http://127.0.0.1:{port}", commit)
-        process.terminate()
+    return Branch(git_server.address, commit)
 
 
 def find_testbed_data() -> str:
@@ -113,7 +94,7 @@ def find_testbed_data() -> str:
 @pytest.mark.slow
 @pytest.mark.timeout(900)
 @pytest.mark.parametrize(("base", "extra", "left"), [("bookworm", "pipx", ""), ("trixie", "", "")])
-def test_a_fresh_debian(tmp_path: Path, server: Server, base: str, extra: str, left: str) -> None:
+def test_a_fresh_debian(tmp_path: Path, server: Branch, base: str, extra: str, left: str) -> None:
     testbed = find_testbed()
     if os.getuid() != 0 or shutil.which("unshare") is None:
         skip_or_fail("throw-away systems need root and unshare")

@@ -143,17 +143,21 @@ def test_failing_stage_leaves_the_old_one_alone(world: World, key: str) -> None:
 @pytest.mark.parametrize(
     ("variable", "value", "said"),
     [
-        ("STUB_VERSION", "0.2.0", "version 0.2.0 was installed instead of 0.3.0"),
+        ("STUB_VERSION", "0.2.0", 'version is "0.2.0" instead of "0.3.0"'),
         ("STUB_COMMANDS", "mops cb", "modelops-bundle"),
-        ("STUB_COMMIT", "abc123", ""),
+        ("STUB_COMMIT", "abc123", f'commit is "abc123" instead of "{COMMIT}"'),
+        ("STUB_COMMIT", "", f'commit is "" instead of "{COMMIT}"'),
+        ("STUB_PROBE", "echo two owners >&2; exit 1", "two owners"),
     ],
 )
 def test_self_test_of_the_stage(one_world: World, variable: str, value: str, said: str) -> None:
     world = one_world
     world.old_tool("modelops", "mops")
     before = snapshot(world.tools)
-    env = {variable: value} | ({"STUB_PROBED": COMMIT} if variable == "STUB_COMMIT" else {})
-    done = world.install_wheel(**env).expect(1)
+    if variable == "STUB_COMMIT":  # a wheel file promises no commit, the checkout does
+        done = world.install(STUB_COMMIT=value).expect(1)
+    else:
+        done = world.install_wheel(**{variable: value}).expect(1)
     assert said in done.err
     assert "self-test" in done.err
     assert snapshot(world.tools) == before
@@ -424,14 +428,14 @@ def test_pipx(one_world: World, home: str) -> None:
 def test_git_source_is_pinned(one_world: World) -> None:
     world = one_world
     fix = "2e" * 20
-    world.install(MODELOPS_BRANCH="fix-x", STUB_PROBED=fix, script=copy_alone(world)).expect(0)
+    world.install(MODELOPS_BRANCH="fix-x", STUB_COMMIT=fix, script=copy_alone(world)).expect(0)
     asked = [call for call in world.calls if "install" in call and "@" in call]
     assert len(asked) == 2
     assert all(
         f"modelops @ git+https://github.com/modelops/modelops.git@{fix}" in call for call in asked
     )
     world.forget_calls()
-    world.install(STUB_PROBED=COMMIT, script=copy_alone(world)).expect(0)
+    world.install(STUB_COMMIT=COMMIT, script=copy_alone(world)).expect(0)
     assert any(f"modelops.git@{COMMIT}" in call for call in world.calls)
     done = world.install("--branch", "fixx", script=copy_alone(world)).expect(1)
     assert "hint: nearest: fix-x" in done.err
@@ -441,10 +445,10 @@ def test_git_source_is_pinned(one_world: World) -> None:
     assert fix in both.err
     world.write(world.root / "refs", f"{COMMIT}\trefs/tags/v1\n{fix}\trefs/tags/v1^{{}}\n")
     world.forget_calls()
-    world.install("--ref", "v1", STUB_PROBED=fix, script=copy_alone(world)).expect(0)
+    world.install("--ref", "v1", STUB_COMMIT=fix, script=copy_alone(world)).expect(0)
     assert any(f"modelops.git@{fix}" in call for call in world.calls)
     world.forget_calls()
-    world.install("--ref", "3d" * 20, STUB_PROBED="3d" * 20, script=copy_alone(world)).expect(0)
+    world.install("--ref", "3d" * 20, STUB_COMMIT="3d" * 20, script=copy_alone(world)).expect(0)
     assert not any("ls-remote" in call for call in world.calls)
 
 
@@ -522,7 +526,7 @@ def test_nearest_option_is_named(world: World) -> None:
 
 def test_option_beats_variable(one_world: World) -> None:
     world = one_world
-    world.install("--ref", "3d" * 20, MODELOPS_BRANCH="fix-x", STUB_PROBED="3d" * 20).expect(0)
+    world.install("--ref", "3d" * 20, MODELOPS_BRANCH="fix-x", STUB_COMMIT="3d" * 20).expect(0)
     assert any("3d3d" in call for call in world.calls)
     other = world.root / "elsewhere"
     world.install_wheel("--bin-dir", str(other), MODELOPS_BIN_DIR=str(world.root / "no")).expect(0)

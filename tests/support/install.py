@@ -162,9 +162,9 @@ for file in "$WORLD/inject/$key" "$WORLD/inject/$name"; do
 done
 make_commands() {
     mkdir -p "$1/bin"
-    printf '#!/bin/sh\ncase "$1" in -V) echo Python 3.12.9 ;; *) echo %s ;; esac\n' "${STUB_PROBED:-}" >"$1/bin/python"
+    printf '#!/bin/sh\ncase "$1" in -V) echo Python 3.12.9 ;; *) %s ;; esac\n' "${STUB_PROBE:-}" >"$1/bin/python"
     for command in ${STUB_COMMANDS:-mops cb modelops-bundle}; do
-        sed "s/@VERSION@/${STUB_VERSION:-0.3.0}/; s/@COMMIT@/${STUB_COMMIT:-}/" "$WORLD/command" >"$1/bin/$command"
+        sed "s/@VERSION@/${STUB_VERSION:-0.3.0}/; s/@COMMIT@/${STUB_COMMIT-1f1f1f1f1f1f1f1f1f1f1f1f1f1f1f1f1f1f1f1f}/" "$WORLD/command" >"$1/bin/$command"
     done
     chmod 755 "$1"/bin/*
 }

@@ -34,6 +34,8 @@ def start(console: str) -> int:
         from modelops.cli._errors import report_interrupt
 
         return report_interrupt(arguments)
+    except ImportError as error:
+        return report_damage(error, console, arguments)
     except Exception as error:  # noqa: BLE001 - the top: all below raise, this reports
         from modelops.cli._errors import report
 
@@ -54,6 +56,27 @@ def run(console: str, arguments: list[str]) -> int:
     except Exit as ending:
         return ending.exit_code
     return code
+
+
+def report_damage(error: ImportError, console: str, arguments: list[str]) -> int:
+    """Packages of an older suite over ours break any import, also that of our error messages."""
+    import json
+
+    from modelops.cli._damage import find_damage
+
+    damage = find_damage()
+    if damage is None:
+        from modelops.cli._errors import report
+
+        return report(error, console, arguments)
+    message = f"this installation is damaged: {damage.detail}"
+    if "--json" in arguments:
+        told = {"code": "damaged", "message": message, "hint": damage.repair, "exit_code": 1}
+        rest = {"retryable": False, "details": [], "nearest": [], "traceback": None}
+        print(json.dumps({"schema": "mops.error/1", "error": told | rest}))
+    else:
+        sys.stderr.write(f"error: {message}\nhint: {damage.repair}\n")
+    return 1
 
 
 def flush() -> None:

@@ -13,17 +13,11 @@ from typing import Literal
 from modelops._build import VERSION
 from modelops.cli._call import Call
 from modelops.cli._console import size
+from modelops.cli._damage import find_damage
 from modelops.cli._tree import CONSOLES
 from modelops_contracts.errors import ModelOpsError
 
 Status = Literal["ok", "warn", "fault", "skipped"]
-PACKAGES = (
-    "modelops",
-    "modelops_bundle",
-    "modelops_calabaria",
-    "modelops_contracts",
-    "modelops_runner",
-)
 MIN_GIT = (2, 31)
 LOW_DISK, NO_DISK = 1 << 30, 100 << 20
 FEW_FILES = 256
@@ -129,20 +123,11 @@ def find_on_path(name: str, search: str) -> Path | None:
 
 
 def check_packages() -> Check:
-    """Each of our import packages belongs to one distribution."""
-    from importlib.metadata import packages_distributions
-
-    owners = packages_distributions()
-    for package in PACKAGES:
-        names = sorted(set(owners.get(package, [])))
-        if len(names) > 1:
-            return Check(
-                "packages",
-                "fault",
-                f"{package} is owned by {' and '.join(names)}",
-                f"Uninstall {' and '.join(name for name in names if name != 'modelops')}.",
-            )
-    return Check("packages", "ok", "each owned by one distribution")
+    """Each of our import packages belongs to one distribution and is as it was installed."""
+    damage = find_damage()
+    if damage is not None:
+        return Check("packages", "fault", damage.detail, damage.repair)
+    return Check("packages", "ok", "each owned by one distribution, as installed")
 
 
 def check_uv() -> Check:

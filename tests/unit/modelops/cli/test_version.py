@@ -24,7 +24,8 @@ def test_the_version_is_written_in_one_place() -> None:
 def test_the_answer_names_commit_and_changes(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    monkeypatch.setattr(provenance, "COMMIT", "1a2b3c4" + "0" * 33)
+    commit = "1a2b3c4" + "0" * 33
+    monkeypatch.setattr(provenance, "COMMIT", commit)
     monkeypatch.setattr(provenance, "DIRTY", True)
     found = find_version(tmp_path / "absent.json")
     assert (found.version, found.commit, found.dirty) == (
