@@ -128,8 +128,9 @@ def compose_scenarios(
 
     Raises ValueError when two scenarios set one name and either of them forbids it.
     """
-    _refuse_conflicts(scenarios, "Parameter", lambda scenario: scenario.param_patches)
-    _refuse_conflicts(scenarios, "Configuration", lambda scenario: scenario.config_patches)
+    if len(scenarios) > 1:
+        _refuse_conflicts(scenarios, "Parameter", lambda scenario: scenario.param_patches)
+        _refuse_conflicts(scenarios, "Configuration", lambda scenario: scenario.config_patches)
     applied: dict[str, ScenarioSpec] = {}
     for scenario in scenarios:
         params, config = scenario.apply(params, config)

@@ -82,7 +82,7 @@ class _AuthorsCode:
 
 
 class LocalModel:
-    """A model, a scenario and a configuration; remembers the latest simulations."""
+    """A model, a scenario and a configuration; the latest ``remember`` simulations are kept."""
 
     def __init__(
         self,
@@ -102,6 +102,8 @@ class LocalModel:
         self, params: UniqueParameterSet, seed: int, outputs: Sequence[str] | None = None
     ) -> Tables | Failure:
         """Tables of one simulation, or what the author's code raised."""
+        if not self._remember:
+            return self._simulate(params, seed, outputs)
         key = (params.param_id, seed)
         if key not in self._known:
             self._known[key] = self._simulate(params, seed, outputs)

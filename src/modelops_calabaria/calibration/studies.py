@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
@@ -62,20 +63,12 @@ class StudyResult:
 
 @dataclass(slots=True)
 class _Tables:
-    """The tables of one output, and whose they are; labelled together at the end."""
+    """The tables of one output; ``owners[k]`` is the number of the run that made ``frames[k]``."""
 
     frames: list[pl.DataFrame] = field(default_factory=list)
-    param_ids: list[str] = field(default_factory=list)
-    scenarios: list[str] = field(default_factory=list)
-    replicates: list[int] = field(default_factory=list)
+    owners: list[int] = field(default_factory=list)
 
-    def add(self, frame: pl.DataFrame, param_id: str, scenario: str, replicate: int) -> None:
-        self.frames.append(frame)
-        self.param_ids.append(param_id)
-        self.scenarios.append(scenario)
-        self.replicates.append(replicate)
-
-    def labelled(self) -> pl.DataFrame:
+    def labelled(self, runs: Sequence[tuple[str, str, int]]) -> pl.DataFrame:
         """All rows under param_id, scenario, replicate, seed and the model's columns."""
         import numpy as np
         import polars as pl
@@ -85,18 +78,22 @@ class _Tables:
         except pl.exceptions.PolarsError:  # the model's tables differ in columns or their types
             stacked = pl.concat(self.frames, how="diagonal_relaxed")
         heights = [frame.height for frame in self.frames]
-        of_row = pl.Series("owner", np.repeat(np.arange(len(heights)), heights))
+        of_row = pl.Series("owner", np.repeat(np.array(self.owners, dtype=np.int64), heights))
+        param_ids, scenarios, replicates = zip(*runs, strict=True)
         labels = [
-            pl.Series("param_id", self.param_ids).gather(of_row),
-            pl.Series("scenario", self.scenarios).gather(of_row),
-            pl.Series("replicate", self.replicates, dtype=pl.Int64).gather(of_row),
+            pl.Series("param_id", param_ids).gather(of_row),
+            pl.Series("scenario", scenarios).gather(of_row),
+            pl.Series("replicate", replicates, dtype=pl.Int64).gather(of_row),
         ]
         return stacked.select(*labels, "seed", pl.exclude("seed"))
 
 
 @dataclass(slots=True)
 class _Collected:
-    outputs: dict[str, _Tables] = field(default_factory=dict)
+    """What a study has simulated; ``runs`` are (param_id, scenario, replicate)."""
+
+    runs: list[tuple[str, str, int]] = field(default_factory=list)
+    outputs: defaultdict[str, _Tables] = field(default_factory=lambda: defaultdict(_Tables))
     evaluations: list[dict[str, Any]] = field(default_factory=list)
     failures: list[dict[str, Any]] = field(default_factory=list)
 
@@ -202,8 +199,8 @@ def run_rows(
     kept = _Collected()
     reporter.start("study", len(rows) * len(scenarios))
     for scenario in scenarios:
-        # Remembers one parameter set's replicates, which its evaluation reads again.
-        remember = max(len(r.seeds) for r in rows)
+        # One parameter set's replicates: its evaluation reads them again, a service runs ahead.
+        remember = max(len(r.seeds) for r in rows) if targets or service else 0
         local = simulating(service, model, scenario, config, remember=remember)
         scorer = InProcessProvider(local, targets) if targets else None
         wanted = outputs if scorer is None else None
@@ -250,10 +247,13 @@ def _run_row(
             n_failed += 1
             kept.failures.append(_failure(local.scenario, row, replicate, run))
             continue
+        owner = len(kept.runs)
+        kept.runs.append((row.params.param_id, local.scenario, replicate))
         for name, table in run.items():
             if outputs is None or name in outputs:
-                tables = kept.outputs.setdefault(name, _Tables())
-                tables.add(table, row.params.param_id, local.scenario, replicate)
+                tables = kept.outputs[name]
+                tables.frames.append(table)
+                tables.owners.append(owner)
     if scorer is not None:
         evaluation = scorer.evaluate(row.params, row.seeds)
         kept.evaluations.append(_evaluation(local.scenario, evaluation))
@@ -297,7 +297,7 @@ def _study_result(rows: Sequence[StudyRow], kept: _Collected) -> StudyResult:
     }
     return StudyResult(
         parameters=pl.DataFrame([_parameter_row(row) for row in rows], infer_schema_length=None),
-        outputs={name: tables.labelled() for name, tables in kept.outputs.items()},
+        outputs={name: tables.labelled(kept.runs) for name, tables in kept.outputs.items()},
         evaluations=pl.DataFrame(kept.evaluations, infer_schema_length=None)
         if kept.evaluations
         else pl.DataFrame(schema={**labels, "objective": pl.Float64}),
