@@ -11,7 +11,10 @@ from dataclasses import dataclass
 
 from modelops_contracts.evaluation import Evaluation
 
-__all__ = ["SCORING_FAULTS", "Cause", "causes_of_scores", "name_causes"]
+__all__ = ["PASSING_REASONS", "SCORING_FAULTS", "Cause", "causes_of_scores", "name_causes"]
+
+#: Reasons that another attempt may not meet again: such a score is never reused.
+PASSING_REASONS = frozenset({"SIM_FAILED", "TIMEOUT", "CANCELLED", "EVALUATION_FAILED"})
 
 #: A row that ran and could not be scored. A likelihood of zero is a score.
 SCORING_FAULTS = frozenset({"COVERAGE", "BAD_OUTPUT", "EVALUATION_FAILED"})

@@ -7,13 +7,12 @@ only change when code, data or environment do, and all of them are in the key.
 from __future__ import annotations
 
 import json
-import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from modelops import wiring
 from modelops.config.model import Config
+from modelops.jobs.asking import AskedEngine
 from modelops_contracts.atomic import write_atomically
 from modelops_contracts.digests import canonical_json, digest_bytes
 from modelops_contracts.models import ModelDescription, TargetDescription
@@ -31,17 +30,18 @@ Question = tuple[str, str, str]
 
 
 def describe_all(
-    config: Config, root: Path, environment: EnvironmentSpec, questions: Sequence[Question]
+    config: Config, engine: AskedEngine, questions: Sequence[Question]
 ) -> tuple[list[ModelDescription], list[TargetDescription]]:
     """Descriptions of all models and of all targets among ``questions``, each in order.
 
     Raises SimulationFailed with the author's traceback when the code cannot be imported.
     """
-    places = [_place(config, environment, question) for question in questions]
+    places = [_place(config, engine.environment, question) for question in questions]
     answers = [_read(place) for place in places]
     open_ones = [i for i, answer in enumerate(answers) if answer is None]
     if open_ones:
-        fresh = _ask(config, root, environment, [questions[i] for i in open_ones])
+        asked = [questions[i] for i in open_ones]
+        fresh = [engine.get().describe(kind, entrypoint) for kind, entrypoint, _digest in asked]
         for i, answer in zip(open_ones, fresh, strict=True):
             write_atomically(places[i], json.dumps(answer))
             answers[i] = answer
@@ -72,18 +72,3 @@ def _read(place: Path) -> Any:
         return json.loads(place.read_text(encoding="utf-8"))
     except (OSError, ValueError):
         return None  # absent or damaged: ask again
-
-
-def _ask(
-    config: Config, root: Path, environment: EnvironmentSpec, questions: Sequence[Question]
-) -> list[dict[str, Any]]:
-    with tempfile.TemporaryDirectory(prefix="modelops-describe-") as logs:
-        opened = wiring.open_engine(
-            root=root,
-            environment=environment,
-            log_dir=Path(logs),
-            workers=1,
-            cache_dir=config.paths.runner_cache,
-        )
-        with opened as engine:
-            return [engine.describe(kind, entrypoint) for kind, entrypoint, _digest in questions]

@@ -10,6 +10,7 @@ from collections.abc import Mapping, Sequence
 from concurrent.futures import Future
 
 from modelops.engine.requests import EvaluationOutcome, EvaluationWork, SimOutcome, SimRequest
+from modelops.jobs.causes import PASSING_REASONS
 from modelops.jobs.keys import evaluation_key, evaluation_request, requests_for
 from modelops.jobs.work import UseOfSims, Work
 from modelops_calabaria.calibration.desk import Ticket
@@ -20,8 +21,6 @@ from modelops_contracts.parameter_set import UniqueParameterSet
 __all__ = ["StoredEvaluations"]
 
 _LOOK_SECONDS = 0.1
-#: Scores that another attempt may change are never reused.
-_PASSING = frozenset({"SIM_FAILED", "TIMEOUT", "CANCELLED", "EVALUATION_FAILED"})
 _PREDICTED_AT_ONCE = 1000
 
 Draw = tuple[UniqueParameterSet, tuple[int, ...]]
@@ -131,7 +130,7 @@ class StoredEvaluations:
             if any(sim.status == "cancelled" for sim in outcome.outcomes):
                 continue
             arrived.append((ticket, outcome.evaluation))
-            if outcome.evaluation.reason not in _PASSING:
+            if outcome.evaluation.reason not in PASSING_REASONS:
                 scores[key] = outcome.evaluation
         self._store(outcomes)
         work = self._work

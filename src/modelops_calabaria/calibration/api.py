@@ -11,6 +11,12 @@ from typing import Any
 from modelops_calabaria.base_model import BaseModel
 from modelops_calabaria.calibration.algorithms.registry import create_engine
 from modelops_calabaria.calibration.builders import Bounds, build_calibration
+from modelops_calabaria.calibration.checking import (
+    CHECK_REPLICATES,
+    Span,
+    check_point,
+    judge_check,
+)
 from modelops_calabaria.calibration.journal import FileJournal, Journal, MemoryJournal
 from modelops_calabaria.calibration.local import InProcessProvider, LocalModel
 from modelops_calabaria.calibration.loop import run_calibration
@@ -26,7 +32,7 @@ from modelops_calabaria.calibration.studies import (
 )
 from modelops_calabaria.describe import describe_model, describe_target
 from modelops_calabaria.diagnostics.numbers import diagnose
-from modelops_calabaria.outcome.findings import FAIL, WARN, Finding
+from modelops_calabaria.outcome.findings import FAIL, Finding
 from modelops_calabaria.sampling.study import extend_study
 from modelops_calabaria.targets import resolve_targets
 from modelops_contracts.digests import canonical_json, digest_bytes
@@ -224,61 +230,23 @@ def check(
     Parameters are fixed values, else defaults, else the middle of their bounds.
     """
     instance = _instance_of(model)
-    middle = {**_middle(instance), **(fixed or {})}
+    spans = [Span(s.name, s.lower, s.upper, s.kind, s.default) for s in instance.space]
+    middle = check_point(spans, fixed or {})
     try:
-        first = evaluate(
-            instance, targets, middle, n_replicates=2, scenario=scenario, config=config
-        )
-        second = evaluate(
-            instance, targets, middle, n_replicates=2, scenario=scenario, config=config
+        first, again = (
+            evaluate(
+                instance,
+                targets,
+                middle,
+                n_replicates=CHECK_REPLICATES,
+                scenario=scenario,
+                config=config,
+            )
+            for _ in range(2)
         )
     except ModelOpsError as error:
         return [Finding("CHECK_FAILED", FAIL, str(error), "set-up", action=error.hint or "")]
-    return [*_check_findings(first), *_reproducibility(instance, first, second)]
-
-
-def _check_findings(evaluation: Evaluation) -> list[Finding]:
-    if evaluation.reason is None:
-        return []
-    seed = evaluation.seeds[evaluation.failures[0].index] if evaluation.failures else None
-    what = evaluation.failures[0].error if evaluation.failures else None
-    text = f"{what.error_type}: {what.message}" if what else "no finite objective at this point"
-    answers = {"ZERO_LIKELIHOOD", "INFEASIBLE"}
-    return [
-        Finding(
-            evaluation.reason,
-            WARN if evaluation.reason in answers else FAIL,
-            text,
-            "simulation",
-            action="" if seed is None else f"reproduce it with seed {seed}",
-        )
-    ]
-
-
-def _reproducibility(model: BaseModel, first: Evaluation, second: Evaluation) -> list[Finding]:
-    if first.objective != second.objective:
-        return [
-            Finding(
-                "NOT_REPRODUCIBLE",
-                FAIL,
-                f"the same seeds gave {first.objective:.9g} and then {second.objective:.9g}",
-                "model",
-                action="use only the seed that run_sim is given as a source of randomness",
-            )
-        ]
-    apart = {value for score in first.scores for value in score.per_replicate[:1]}
-    again = {value for score in first.scores for value in score.per_replicate[1:]}
-    if type(model).DETERMINISTIC and apart != again:
-        return [
-            Finding(
-                "NOT_REPRODUCIBLE",
-                FAIL,
-                "the model declares itself deterministic, but two seeds gave different results",
-                "model",
-                action="remove DETERMINISTIC from the model, or its randomness",
-            )
-        ]
-    return []
+    return judge_check(first, again, deterministic=type(instance).DETERMINISTIC)
 
 
 # ---------------------------------------------------------------- arguments
@@ -351,17 +319,6 @@ def _bounds(
 
 def _given(**settings: Any) -> dict[str, Any]:
     return {key: value for key, value in settings.items() if value is not None}
-
-
-def _middle(model: BaseModel) -> dict[str, Any]:
-    return {
-        spec.name: spec.default
-        if spec.default is not None
-        else spec.normalise(
-            (spec.lower + spec.upper) // 2 if spec.kind == "int" else (spec.lower + spec.upper) / 2
-        )
-        for spec in model.space
-    }
 
 
 def _open_journal(folder: Path | None) -> Journal:

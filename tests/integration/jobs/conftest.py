@@ -28,13 +28,16 @@ class Place:
     home: Path
     config: Config
 
-    def plan(self, spec: Mapping[str, Any], **options: Any) -> SubmissionPlan:
+    def plan(
+        self, spec: Mapping[str, Any], *, unchecked: str = "tested apart", **options: Any
+    ) -> SubmissionPlan:
+        """The check before a job has tests of its own; it would simulate for all others."""
         path = write_spec(self.root / "spec.json", spec)
         return plan_submission(
             path,
             project_root=self.root,
             config=self.config,
-            options=SubmitOptions(**options),
+            options=SubmitOptions(unchecked=unchecked, **options),
         )
 
     def submit(self, spec: Mapping[str, Any], **options: Any) -> JobFolder:

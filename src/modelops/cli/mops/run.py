@@ -102,7 +102,7 @@ def run(
         refuse_with_debug(options)
     kind = check_report(call, report)
     choose_settings(call, options)
-    made = plan(call, spec, options, stream=True)
+    made = plan(call, spec, {**options, "debug": debug}, stream=True)
     if report is not None and made.kind != "calibration":
         raise click.UsageError("--report is made of a calibration; this is a study")
     if made.dry_run:

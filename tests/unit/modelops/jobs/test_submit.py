@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from modelops.jobs import submit
+from modelops.jobs import bundling, settling, submit
 from modelops.jobs.submit import SubmitOptions
 from modelops_contracts.errors import InvalidInput, NotFound
 from modelops_contracts.models import TargetDescription
@@ -32,7 +32,7 @@ def calibration(**target_data: Any) -> CalibrationSpec:
     ],
 )
 def test_bundle_references(reference: str, parts: tuple[str, str]) -> None:
-    assert submit._split_reference(reference, "walk") == parts
+    assert bundling.split_reference(reference, "walk") == parts
 
 
 def test_replicates_of_the_command_line_win() -> None:
@@ -53,7 +53,7 @@ def test_options_that_mean_nothing_are_refused(options: dict[str, Any]) -> None:
 
 
 def test_targets_and_weights_are_written_out() -> None:
-    spec = submit._with_targets(calibration(weights={"x": 9}), [chosen("b", weight=2.0)])
+    spec = settling.with_targets(calibration(weights={"x": 9}), [chosen("b", weight=2.0)])
     assert dict(spec.target_data) == {
         "target_entrypoints": ["targets:b"],
         "target_ids": ["b"],
@@ -64,10 +64,10 @@ def test_targets_and_weights_are_written_out() -> None:
 def test_an_observed_file_must_exist(tmp_path: Path) -> None:
     spec = calibration(observed_file="data/obs.csv")
     with pytest.raises(NotFound, match=r"observed_file: data/obs\.csv"):
-        submit._refuse_missing_observations(spec, tmp_path)
+        settling.refuse_missing_observations(spec, tmp_path)
     (tmp_path / "data").mkdir()
     (tmp_path / "data" / "obs.csv").write_text("")
-    submit._refuse_missing_observations(spec, tmp_path)
+    settling.refuse_missing_observations(spec, tmp_path)
 
 
 @pytest.mark.parametrize(
@@ -76,7 +76,7 @@ def test_an_observed_file_must_exist(tmp_path: Path) -> None:
 )
 def test_an_observed_file_that_no_target_reads_is_told(observed: str | None, told: bool) -> None:
     target = TargetDescription("t:a", "a", ("inc",), "loss", data=("data/obs.csv",))
-    warnings = submit._unread_observations(calibration(observed_file=observed), [target])
+    warnings = settling.unread_observations(calibration(observed_file=observed), [target])
     assert bool(warnings) is told
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from math import isfinite
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -11,7 +12,7 @@ import click
 
 from modelops.cli._call import Call
 from modelops.cli._complete import target_sets
-from modelops.cli._console import Screen, duration, pairs, plural
+from modelops.cli._console import Screen, duration, figure, pairs, plural
 from modelops.cli._options import targets_option
 
 if TYPE_CHECKING:
@@ -68,6 +69,12 @@ OPTIONS = (
     click.option(
         "--allow-stale", is_flag=True, help="Run although the registry does not fit the code."
     ),
+    click.option(
+        "--check/--no-check",
+        default=True,
+        show_default=True,
+        help="Simulate and score one parameter set before a job with targets is made.",
+    ),
     click.option("--dry-run", is_flag=True, help="Check everything, say what would run, stop."),
     click.option(
         "--progress",
@@ -84,8 +91,22 @@ def submission_options(function: F) -> F:
 
 
 @dataclass(frozen=True, slots=True)
+class Check:
+    """The one parameter set that was simulated and scored before the job.
+
+    `simulations` ran now, 0 when all was stored; `left_out` names what switched the check off.
+    """
+
+    simulations: int
+    seconds: float
+    objective: float | None
+    parameters: dict[str, float]
+    left_out: str | None
+
+
+@dataclass(frozen=True, slots=True)
 class Submitted:
-    """A job that was stored, or with `dry_run` what it would be."""
+    """A job that was stored, or with `dry_run` what it would be. No targets, no `check`."""
 
     job: str | None
     name: str
@@ -102,6 +123,7 @@ class Submitted:
     estimate: float | None
     state: str
     dry_run: bool
+    check: Check | None
 
 
 def choose_settings(call: Call, options: Mapping[str, Any]) -> None:
@@ -132,6 +154,8 @@ def plan(call: Call, spec: Path, options: Mapping[str, Any], *, stream: bool) ->
         max_failed=options["max_failed"],
         max_time=options["max_time"],
         dry_run=options["dry_run"],
+        unchecked=choose_unchecked(options),
+        spoken=str(spec),
     )
     reporter = call.reporter(stream=stream)
     try:
@@ -146,7 +170,16 @@ def plan(call: Call, spec: Path, options: Mapping[str, Any], *, stream: bool) ->
         reporter.close()
     for warning in made.warnings:
         call.console.warn(warning)
+    if made.check is not None and made.check.left_out:
+        call.console.warn(f"nothing was simulated and scored before the job: {made.check.left_out}")
     return made
+
+
+def choose_unchecked(options: Mapping[str, Any]) -> str:
+    """What switches the check off: `--debug` is there to meet the author's error itself."""
+    if options.get("debug"):
+        return "--debug"
+    return "" if options["check"] else "--no-check"
 
 
 def describe(made: SubmissionPlan, *, job: str | None, state: str) -> Submitted:
@@ -166,7 +199,34 @@ def describe(made: SubmissionPlan, *, job: str | None, state: str) -> Submitted:
         estimate=made.estimate,
         state=state,
         dry_run=made.dry_run,
+        check=describe_check(made),
     )
+
+
+def describe_check(made: SubmissionPlan) -> Check | None:
+    found = made.check
+    if found is None:
+        return None
+    return Check(
+        simulations=found.simulations,
+        seconds=round(found.seconds, 3),
+        objective=found.objective if isfinite(found.objective) else None,
+        parameters=dict(found.params or {}),
+        left_out=found.left_out or None,
+    )
+
+
+def check_text(found: Check | None) -> str | None:
+    """`passed, objective 12.3 (4 simulations, 0.6 s)`."""
+    if found is None:
+        return None
+    if found.left_out:
+        return f"left out ({found.left_out})"
+    cost = f"{plural(found.simulations, 'simulation')}, {duration(found.seconds)}"
+    if not found.simulations:
+        cost = "stored before"
+    score = "infinite" if found.objective is None else figure(found.objective)
+    return f"passed, objective {score} ({cost})"
 
 
 def plan_lines(answer: Submitted, screen: Screen) -> Iterator[str]:
@@ -180,6 +240,7 @@ def plan_lines(answer: Submitted, screen: Screen) -> Iterator[str]:
             ("Targets", ", ".join(answer.targets) or "none"),
             ("Runs", work_text(answer)),
             ("Reused", None if answer.reused is None else plural(answer.reused, "simulation")),
+            ("Check", check_text(answer.check)),
             ("Estimate", f"about {duration(answer.estimate)}" if answer.estimate else None),
         ]
     )

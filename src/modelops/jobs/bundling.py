@@ -1,0 +1,109 @@
+"""The bundle of a submission: the project as it stands, a named one, or a throw-away copy."""
+
+from __future__ import annotations
+
+import contextlib
+import shutil
+import tempfile
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from modelops import wiring
+from modelops.config.model import Config
+from modelops.jobs.documents import BundleFacts
+from modelops_contracts.ports import ArtifactStore
+
+if TYPE_CHECKING:
+    from modelops_bundle.project import Project
+
+__all__ = ["BundleChoice", "open_bundle_store", "split_reference"]
+
+
+@dataclass(frozen=True, slots=True)
+class BundleChoice:
+    """Which bundle is wanted. ``reference`` None: the project's own, packed again unless ``auto``
+    is off. A dry run packs a copy that is thrown away."""
+
+    reference: str | None = None
+    auto: bool = True
+    allow_stale: bool = False
+    dry_run: bool = False
+
+
+@contextlib.contextmanager
+def open_bundle_store(
+    project_root: Path, config: Config, choice: BundleChoice
+) -> Iterator[tuple[ArtifactStore, BundleFacts, Config]]:
+    """The store, the bundle in it, and the configuration whose cache takes its tree."""
+    from modelops_bundle.project import open_project
+
+    project = open_project(project_root)
+    if choice.reference is not None or not choice.auto:
+        repository, reference = split_reference(
+            choice.reference or project.default_tag, project.repository
+        )
+        store = wiring.open_artifacts(config, repository)
+        yield store, BundleFacts(repository, store.resolve(reference), tag=reference), config
+        return
+    store = wiring.open_artifacts(config, project.repository)
+    facts = BundleFacts(project.repository, "", tag=project.default_tag)
+    if not choice.dry_run:
+        pushed = _push(project, store, choice)
+        yield store, replace(facts, manifest=pushed), config
+        return
+    with _scratch(config) as place:
+        copy = _copy_of(project, store, choice, place.paths.home / "project")
+        scratch_store = wiring.open_artifacts(place, project.repository)
+        pushed = _push(copy, scratch_store, choice)
+        yield scratch_store, replace(facts, manifest=pushed), place
+
+
+def _push(project: Project, store: Any, choice: BundleChoice) -> str:
+    from modelops_bundle.transfer.push import push
+
+    return push(project, store, project.default_tag, allow_stale=choice.allow_stale).manifest
+
+
+def _copy_of(project: Project, store: Any, choice: BundleChoice, folder: Path) -> Project:
+    """A project with the files that a push would send, after every check a push makes."""
+    from modelops_bundle.project import open_project
+    from modelops_bundle.transfer.push import plan_push
+
+    plan = plan_push(project, store, project.default_tag, allow_stale=choice.allow_stale)
+    own = [path.relative_to(project.root) for path in project.storage.glob("*") if path.is_file()]
+    for path in dict.fromkeys([*own, *(Path(row.path) for row in plan.rows)]):
+        target = folder / path
+        target.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy2(project.root / path, target, follow_symlinks=False)
+    return open_project(folder)
+
+
+@contextlib.contextmanager
+def _scratch(config: Config) -> Iterator[Config]:
+    """A home that is thrown away: a dry run makes a bundle and leaves none."""
+    folder = Path(tempfile.mkdtemp(prefix="modelops-dry-run-"))
+    try:
+        yield replace(config, paths=replace(config.paths, home=folder), environment="local")
+    finally:
+        _remove_tree(folder)
+
+
+def _remove_tree(folder: Path) -> None:
+    """Trees of bundles are read-only; make their folders writable first."""
+    for path in folder.rglob("*"):
+        if path.is_dir() and not path.is_symlink():
+            path.chmod(0o755)
+    shutil.rmtree(folder, ignore_errors=True)
+
+
+def split_reference(reference: str, repository: str) -> tuple[str, str]:
+    """``repo@sha256:...``, ``repo:tag``, ``sha256:...`` or ``tag`` -> (repository, reference)."""
+    before, at, digest = reference.partition("@")
+    if at:
+        return before, digest
+    if reference.startswith("sha256:") or ":" not in reference:
+        return repository, reference
+    name, _, tag = reference.rpartition(":")
+    return name, tag
