@@ -65,6 +65,42 @@ def find_closure(codebase: Codebase, path: str, extra: tuple[str, ...] = ()) -> 
     return Closure(tuple(sorted(found)), unique, tuple(sorted(broken)))
 
 
+def find_chain(codebase: Codebase, start: str, target: str) -> tuple[str, ...]:
+    """Return the shortest way of imports from one file to another, both included.
+
+    Empty when there is none: the file was named by hand, or an import is gone.
+    """
+    came_from: dict[str, str] = {start: ""}
+    waiting = [start]
+    while waiting and target not in came_from:
+        following: list[str] = []
+        for path in waiting:
+            for found in _reached_from(codebase, path):
+                if found not in came_from and codebase.is_file(found):
+                    came_from[found] = path
+                    following.append(found)
+        waiting = following
+    if target not in came_from:
+        return ()
+    chain = [target]
+    while came_from[chain[-1]]:
+        chain.append(came_from[chain[-1]])
+    return tuple(reversed(chain))
+
+
+def _reached_from(codebase: Codebase, path: str) -> Iterator[str]:
+    if not path.endswith(".py"):
+        return
+    try:
+        facts = codebase.facts(path)
+    except (InvalidInput, NotFound):
+        return
+    for item in facts.imports:
+        if not item.typing_only:
+            yield from _files_of(codebase, facts, item, [])
+    yield from codebase.package_files(path)
+
+
 def _gaps(codebase: Codebase, path: str, packages: list[str]) -> Iterator[ImportNote]:
     """A folder without `__init__.py` below one that has it is left out by many installers."""
     if not packages:

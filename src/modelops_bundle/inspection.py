@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from modelops_bundle.baselines import Baseline
 from modelops_bundle.candidates import lost_entry
@@ -11,6 +11,7 @@ from modelops_bundle.changes import Change, Decision
 from modelops_bundle.checking import CheckedEntry
 from modelops_bundle.codebase import Codebase, Evidence, open_codebase
 from modelops_bundle.diff import FileChanges, compare_files
+from modelops_bundle.imports import find_chain
 from modelops_bundle.preflight import Preflight, run_preflight
 from modelops_bundle.project import Project
 from modelops_bundle.project_state import EntryStatus, ProjectStatus, SetStatus
@@ -115,7 +116,14 @@ def _reasons(
         return ()
     recorded = registry.environment.digest if registry.environment is not None else None
     current: Entry = item.record.entry
-    return find_reasons(item.entry, current, recorded, codebase.environment.record.digest)
+    found = find_reasons(item.entry, current, recorded, codebase.environment.record.digest)
+    start = item.entry.path.as_posix()
+    return tuple(
+        replace(reason, chain=find_chain(codebase, start, reason.path))
+        if reason.component == "code"
+        else reason
+        for reason in found
+    )
 
 
 def _successors(

@@ -230,7 +230,9 @@ def _decode_entry(data: Mapping[str, Any]) -> EntryStatus:
     return EntryStatus(
         **{name: data[name] for name in _ENTRY_FIELDS},
         outputs=tuple(data["outputs"]),
-        reasons=tuple(Reason(**item) for item in data["reasons"]),
+        reasons=tuple(
+            Reason(**{**item, "chain": tuple(item["chain"])}) for item in data["reasons"]
+        ),
         findings=tuple(_decode_finding(item) for item in data["findings"]),
     )
 

@@ -80,7 +80,8 @@ class SetStatus:
 class ProjectStatus:
     """How a project stands, as far as its own directory knows (and its store, when given).
 
-    `files` compares the tracked files with the last push of `tag`, or with nothing at all.
+    `files` compares the tracked files with the last push of `tag`, or with nothing at all. With a
+    store, `remote` is the manifest the tag is at there; `sync_problem` says why it is not known.
     """
 
     root: str
@@ -98,6 +99,9 @@ class ProjectStatus:
     sync: Sync
     last_push: str | None = None
     last_push_at: str | None = None
+    sync_problem: str | None = None
+    sync_exit_code: int = 0
+    remote: str | None = None
 
     @property
     def ready(self) -> bool:
@@ -123,7 +127,8 @@ class ProjectStatus:
                 "environment": self.environment, "baseline": self.last_push,
                 "pushed_at": self.last_push_at,
             },
-            "sync": self.sync,
+            "sync": f"{self.sync} ({self.sync_problem})" if self.sync_problem else self.sync,
+            "remote": self.remote,
             "models": [item.to_json() for item in self.models],
             "targets": [item.to_json() for item in self.targets],
             "target_sets": [item.to_json() for item in self.sets],

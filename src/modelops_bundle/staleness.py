@@ -26,21 +26,25 @@ _CHANGED_WORDS = {"own": "own code", "environment": "environment"}
 
 @dataclass(frozen=True, slots=True)
 class Reason:
-    """One component of an entry that is not as recorded."""
+    """One component of an entry that is not as recorded.
+
+    `chain` are the files from the entry's own to this one, each importing the next.
+    """
 
     component: Component
     path: str
     recorded: str | None
     current: str | None
+    chain: tuple[str, ...] = ()
 
     def __str__(self) -> str:
         word = _CHANGED_WORDS.get(self.component)
-        return word or f"{self.path} ({self.component})"
+        return word or f"{' -> '.join(self.chain) or self.path} ({self.component})"
 
     def to_json(self) -> Mapping[str, object]:
         """Return plain data for programs."""
         return {
-            "component": self.component, "path": self.path,
+            "component": self.component, "path": self.path, "chain": list(self.chain),
             "recorded": self.recorded, "current": self.current,
         }  # fmt: skip
 

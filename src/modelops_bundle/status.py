@@ -11,7 +11,7 @@ from modelops_bundle.interruption import find_interruption
 from modelops_bundle.memo import recall_status, remember_status
 from modelops_bundle.project import Project
 from modelops_bundle.project_state import EntryStatus, ProjectStatus, SetStatus, Sync
-from modelops_contracts.errors import NotFound
+from modelops_bundle.syncing import SyncState, find_sync
 
 if TYPE_CHECKING:
     from modelops_bundle.diff import FileChanges
@@ -37,11 +37,17 @@ def read_status(
     reference = _reference(list(pushes), chosen, location)
     baseline = read_baseline(project, reference) if reference else None
     status = _status_of(project, chosen, reference, baseline)
+    sync = _remembered_sync(baseline, status.files)
+    if store is not None:
+        sync = find_sync(project, store, chosen, baseline)
     interruption = find_interruption(project)  # never remembered: it comes and goes by itself
     return replace(
         status,
         findings=(*([interruption] if interruption is not None else []), *status.findings),
-        sync=_sync(baseline, status.files, store, chosen),
+        sync=sync.word,
+        sync_problem=sync.problem,
+        sync_exit_code=sync.exit_code,
+        remote=sync.manifest,
         last_push=baseline.manifest if baseline is not None else None,
         last_push_at=pushes.get(reference or "", {}).get("pushed_at"),
     )
@@ -63,28 +69,15 @@ def _status_of(
     return found.status
 
 
+def _remembered_sync(baseline: Baseline | None, files: FileChanges) -> SyncState:
+    """What the project itself remembers; nobody is asked."""
+    if baseline is None:
+        return SyncState("not pushed")
+    return SyncState("ahead" if len(files) else "in sync")
+
+
 def _reference(pushed: list[str], tag: str, location: str | None) -> str | None:
     if location is not None:
         return f"{location}:{tag}"
     known = [name for name in pushed if name.endswith(f":{tag}")]
     return known[-1] if known else None
-
-
-def _sync(
-    baseline: Baseline | None, files: FileChanges, store: ArtifactStore | None, tag: str
-) -> Sync:
-    remote = _remote(store, tag) if store is not None else None
-    if store is not None and remote is None:
-        return "not pushed"
-    if baseline is None:
-        return "unknown" if remote is not None else "not pushed"
-    if remote is not None and remote != baseline.manifest:
-        return "diverged" if len(files) else "behind"
-    return "ahead" if len(files) else "in sync"
-
-
-def _remote(store: ArtifactStore, tag: str) -> str | None:
-    try:
-        return store.resolve(tag)
-    except NotFound:
-        return None

@@ -59,7 +59,7 @@ Change = Callable[[Project], object]
     ("change", "name", "state", "note"),
     [
         (lambda p: edit(p, "models/helpers.py", "* seed", "+ seed"), "sir_sir", "stale",
-         "models/helpers.py (code)"),
+         "models/sir.py -> models/helpers.py (code)"),
         (lambda p: edit(p, "models/sir.py", "return raw", "return [raw]"), "sir_sir", "changed",
          "own code"),
         (lambda p: edit(p, "data/peak.csv", "8", "9"), "peak", "stale", "data/peak.csv (data)"),

@@ -19,6 +19,7 @@ class ReasonRow:
 
     component: str
     path: str
+    chain: list[str]
     recorded: str | None
     current: str | None
 
@@ -51,14 +52,22 @@ class SetRow:
     weights: Mapping[str, float]
 
 
-def read_project(call: Call) -> ProjectStatus:
-    """The status of the project here, compared with the last push to this environment."""
+def read_project(call: Call, *, remote: bool = False) -> ProjectStatus:
+    """The status of the project here, compared with the last push to this environment.
+
+    With `remote` the tag is looked up where bundles are kept; else nobody is asked.
+    """
     from modelops import wiring
     from modelops_bundle.project import find_project
     from modelops_bundle.status import read_status
 
     project = find_project(call.start)
-    return read_status(project, location=wiring.locate_artifacts(call.config, project.repository))
+    place = wiring.locate_artifacts(call.config, project.repository)
+    store = None
+    if remote:
+        tell = call.console.note
+        store = wiring.open_artifacts(call.config, project.repository, tell=tell)
+    return read_status(project, location=place, store=store)
 
 
 def warn_of_interruption(call: Call, project: Project) -> None:
@@ -78,7 +87,9 @@ def entry_row(item: Any) -> EntryRow:
         structural=item.structural,
         note=item.note,
         reasons=[
-            ReasonRow(reason.component, reason.path, reason.recorded, reason.current)
+            ReasonRow(
+                reason.component, reason.path, list(reason.chain), reason.recorded, reason.current
+            )
             for reason in item.reasons
         ],
         path=item.path,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -19,7 +19,10 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Pushed:
-    """A bundle that was pushed, or would be with `dry_run`."""
+    """A bundle that was pushed, or would be with `dry_run`.
+
+    `sizes` are those of the files that were added or modified, in bytes.
+    """
 
     reference: str
     digest: str | None
@@ -30,6 +33,7 @@ class Pushed:
     added: list[str]
     modified: list[str]
     deleted: list[str]
+    sizes: Mapping[str, int]
     total_files: int
     layers: int
     reused_layers: int
@@ -49,7 +53,8 @@ def render(answer: Pushed, screen: Screen) -> Iterator[str]:
             f"{up} {plural(changed, 'file')} changed: {plural(answer.layers, 'layer')}, "
             f"{size(answer.bytes_to_pack)} to send, {plural(answer.reused_layers, 'layer')} reused"
         )
-        yield from (f"  {up} {path}" for path in (*answer.added, *answer.modified))
+        for path in (*answer.added, *answer.modified):
+            yield f"  {up} {path} ({size(answer.sizes[path])})"
         yield from (f"  {cross} {path}" for path in answer.deleted)
     if answer.pushed:
         sent, reused = size(answer.bytes_sent), size(answer.bytes_reused)
@@ -121,6 +126,7 @@ def as_answer(
         if finding.severity == "warning":
             call.console.warn(str(finding))
     up_to_date, layers = plan.up_to_date, len(plan.buckets)
+    fresh = {*plan.changes.added, *plan.changes.modified}
     return Pushed(
         reference=plan.reference,
         digest=digest,
@@ -131,6 +137,7 @@ def as_answer(
         added=list(plan.changes.added),
         modified=list(plan.changes.modified),
         deleted=list(plan.changes.deleted),
+        sizes={row.path: row.size for row in plan.rows if row.path in fresh},
         total_files=len(plan.rows),
         layers=0 if up_to_date else layers - len(plan.reused),
         reused_layers=layers if up_to_date else len(plan.reused),
