@@ -12,8 +12,9 @@ from modelops.jobs.lifecycle import Event, decide_verdict
 from modelops.jobs.provider import StoredEvaluations
 from modelops.jobs.work import Carried, Work
 from modelops_calabaria.calibration.algorithms.registry import create_engine
+from modelops_calabaria.calibration.fingerprint import fingerprint
 from modelops_calabaria.calibration.loop import CalibrationFailed, run_calibration
-from modelops_calabaria.calibration.plan import fingerprint, plan_calibration
+from modelops_calabaria.calibration.plan import plan_calibration
 from modelops_contracts.ports import Reporter
 from modelops_contracts.study import CalibrationSpec
 

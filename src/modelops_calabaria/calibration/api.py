@@ -17,10 +17,11 @@ from modelops_calabaria.calibration.checking import (
     check_point,
     judge_check,
 )
+from modelops_calabaria.calibration.fingerprint import fingerprint
 from modelops_calabaria.calibration.journal import FileJournal, Journal, MemoryJournal
 from modelops_calabaria.calibration.local import InProcessProvider, LocalModel
 from modelops_calabaria.calibration.loop import run_calibration
-from modelops_calabaria.calibration.plan import fingerprint, plan_calibration
+from modelops_calabaria.calibration.plan import plan_calibration
 from modelops_calabaria.calibration.result import CalibrationResult
 from modelops_calabaria.calibration.seeds import search_seeds
 from modelops_calabaria.calibration.studies import (

@@ -11,8 +11,8 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, Protocol
 
+from modelops_calabaria.calibration.fingerprint import check_fingerprint
 from modelops_calabaria.calibration.journal import Journal
-from modelops_calabaria.calibration.plan import check_fingerprint
 from modelops_contracts.errors import IntegrityError, Interrupted
 from modelops_contracts.types import Evaluation, UniqueParameterSet
 

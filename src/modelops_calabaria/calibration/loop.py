@@ -19,9 +19,10 @@ from modelops_calabaria.calibration.desk import (
     open_desk,
 )
 from modelops_calabaria.calibration.ensembles import draw_ensembles, plausible_set
+from modelops_calabaria.calibration.fingerprint import fingerprint as plan_fingerprint
+from modelops_calabaria.calibration.fingerprint import fingerprint_digest
 from modelops_calabaria.calibration.journal import Journal
-from modelops_calabaria.calibration.plan import CalibrationPlan, fingerprint_digest
-from modelops_calabaria.calibration.plan import fingerprint as plan_fingerprint
+from modelops_calabaria.calibration.plan import CalibrationPlan
 from modelops_calabaria.calibration.rescoring import rescore
 from modelops_calabaria.calibration.result import CalibrationResult
 from modelops_calabaria.calibration.search import (

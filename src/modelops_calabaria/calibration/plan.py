@@ -3,34 +3,24 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
 from typing import Any
 
+from modelops_calabaria.calibration.resolution import resolve_parameters, scenario_patches
 from modelops_calabaria.calibration.settings import (
     RescoreSettings,
     Settings,
     StopRules,
     read_settings,
 )
-from modelops_calabaria.parameters.priors import Prior
-from modelops_calabaria.parameters.transforms import resolve_transform
-from modelops_calabaria.parameters.types import ParameterSpace, ParameterSpec
-from modelops_calabaria.sampling.study import space_from_description
-from modelops_calabaria.search_space import Axis, SearchSpace
-from modelops_contracts.digests import canonical_json, digest_bytes
-from modelops_contracts.errors import Conflict, Detail, InvalidInput, nearest
+from modelops_calabaria.search_space import SearchSpace
+from modelops_contracts.errors import InvalidInput, nearest
 from modelops_contracts.models import ModelDescription, TargetDescription
 from modelops_contracts.study import CalibrationSpec
 from modelops_contracts.types import UniqueParameterSet
 
-__all__ = [
-    "CalibrationPlan",
-    "check_fingerprint",
-    "fingerprint",
-    "fingerprint_digest",
-    "plan_calibration",
-]
+__all__ = ["CalibrationPlan", "plan_calibration"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,8 +121,8 @@ def plan_calibration(
     defaulted, bounds outside the model's, a scenario or output the model lacks.
     """
     settings = read_settings(spec, deterministic=description.deterministic)
-    patches = _scenario_patches(description, spec.scenario)
-    free, fixed = _resolve_parameters(settings, description, patches)
+    patches = scenario_patches(description, spec.scenario)
+    free, fixed = resolve_parameters(settings, description, patches)
     _check_config(settings.config, description)
     _check_targets(targets, description, settings)
     space = SearchSpace.of(free)
@@ -163,154 +153,6 @@ def plan_calibration(
         warm_start=settings.warm_start,
         warm_points=_warm_points(settings.warm_start, space),
     )
-
-
-# ---------------------------------------------------------------- parameters
-
-
-def _scenario_patches(description: ModelDescription, scenario: str) -> Mapping[str, Any]:
-    known = description.scenarios
-    if scenario not in known:
-        close = nearest(scenario, known)
-        raise InvalidInput(
-            f"{description.class_path} has no scenario {scenario!r}",
-            hint=f"scenarios: {', '.join(close or sorted(known))}",
-        )
-    patches = known[scenario].get("param_patches", {})
-    assert isinstance(patches, Mapping)
-    return patches
-
-
-def _resolve_parameters(
-    settings: Settings, description: ModelDescription, patches: Mapping[str, Any]
-) -> tuple[list[ParameterSpec], dict[str, Any]]:
-    space = space_from_description(description)
-    mistakes = [
-        *_unknown_names(settings.parameter_specs, space, "parameter_specs"),
-        *_unknown_names(settings.fixed, space, "fixed"),
-        *_clashes(settings, patches),
-    ]
-    free: list[ParameterSpec] = []
-    fixed: dict[str, Any] = {}
-    missing: list[str] = []
-    for declared in space:
-        try:
-            _place(declared, settings, patches, free, fixed, missing)
-        except (InvalidInput, ValueError, TypeError) as error:
-            told = _with_hint(declared.name, error)
-            mistakes.append(Detail(f"$.algorithm_config.*.{declared.name}", told))
-    if missing:
-        mistakes.append(Detail("$.algorithm_config.fixed", _missing_text(missing)))
-    if not mistakes and not free:
-        mistakes.append(Detail("$.algorithm_config.parameter_specs", "no free parameter"))
-    if mistakes:
-        raise InvalidInput("; ".join(m.message for m in mistakes), details=mistakes)
-    return free, fixed
-
-
-def _with_hint(name: str, error: Exception) -> str:
-    text = str(error) if name in str(error) else f"parameter {name}: {error}"
-    hint = getattr(error, "hint", None)
-    return f"{text}; {hint}" if hint else text
-
-
-def _missing_text(names: Sequence[str]) -> str:
-    verb = "is" if len(names) == 1 else "are"
-    example = ", ".join(f'"{name}": ...' for name in names)
-    return (
-        f"{', '.join(names)} {verb} neither free nor fixed and "
-        f"{'has' if len(names) == 1 else 'have'} no default; add fixed={{{example}}}"
-    )
-
-
-def _place(
-    declared: ParameterSpec,
-    settings: Settings,
-    patches: Mapping[str, Any],
-    free: list[ParameterSpec],
-    fixed: dict[str, Any],
-    missing: list[str],
-) -> None:
-    name = declared.name
-    if name in settings.parameter_specs:
-        spec = _narrowed(declared, settings.parameter_specs[name])
-        if spec.is_constant:
-            fixed[name] = spec.normalise(spec.lower)
-        else:
-            free.append(spec)
-        return
-    for source in (settings.fixed, patches):
-        if name in source:
-            fixed[name] = declared.checked(source[name])
-            return
-    if declared.default is None:
-        missing.append(name)
-    else:
-        fixed[name] = declared.normalise(declared.default)
-
-
-def _narrowed(declared: ParameterSpec, wish: Mapping[str, Any]) -> ParameterSpec:
-    _check_wish(declared, wish)
-    spec = declared.narrowed(wish["lower"], wish["upper"])
-    if wish.get("transform") is not None:
-        spec = replace(spec, transform=resolve_transform(wish["transform"]))
-    if wish.get("prior") is not None:
-        spec = replace(spec, prior=Prior.from_data(wish["prior"]))
-    return spec
-
-
-def _check_wish(declared: ParameterSpec, wish: Mapping[str, Any]) -> None:
-    known = ("lower", "upper", "kind", "transform", "prior")
-    if not isinstance(wish, Mapping):
-        raise InvalidInput(f"{declared.name}: must be an object with lower and upper")
-    for key in wish:
-        if key not in known:
-            close = nearest(key, known, n=1)
-            raise InvalidInput(
-                f"{declared.name}: unknown key {key!r}"
-                + (f"; did you mean {close[0]}?" if close else f"; known: {', '.join(known)}")
-            )
-    for key in ("lower", "upper"):
-        value = wish.get(key)
-        if (
-            isinstance(value, bool)
-            or not isinstance(value, int | float)
-            or not math.isfinite(value)
-        ):
-            raise InvalidInput(f"{declared.name}: {key} must be a finite number, not {value!r}")
-    if wish.get("kind", declared.kind) != declared.kind:
-        raise InvalidInput(
-            f"{declared.name}: kind {wish['kind']!r}, but the model declares {declared.kind!r}"
-        )
-
-
-def _unknown_names(names: Iterable[str], space: ParameterSpace, where: str) -> list[Detail]:
-    known = list(space.names())
-    return [
-        Detail(
-            f"$.algorithm_config.{where}.{name}",
-            f"the model has no parameter {name!r}; "
-            f"did you mean {', '.join(nearest(name, known) or known)}?",
-        )
-        for name in names
-        if name not in known
-    ]
-
-
-def _clashes(settings: Settings, patches: Mapping[str, Any]) -> list[Detail]:
-    path = "$.algorithm_config.parameter_specs"
-    both = [name for name in settings.parameter_specs if name in settings.fixed]
-    patched = [name for name in settings.parameter_specs if name in patches]
-    return [
-        *(Detail(f"{path}.{name}", f"{name} is both free and fixed") for name in both),
-        *(
-            Detail(f"{path}.{name}", f"{name} is set by the scenario, so it cannot be calibrated")
-            for name in patched
-        ),
-    ]
-
-
-# ---------------------------------------------------------------- the rest
 
 
 def _check_config(config: Mapping[str, Any], description: ModelDescription) -> None:
@@ -428,84 +270,3 @@ def _inside(values: Mapping[str, Any], space: SearchSpace) -> Mapping[str, Any] 
             return None
         point[axis.name] = axis.spec.normalise(value)
     return point
-
-
-# ---------------------------------------------------------------- fingerprint
-
-
-def fingerprint(plan: CalibrationPlan, *, code: str, data: Mapping[str, str]) -> dict[str, Any]:
-    """Everything that decides what an objective of this calibration means, field by field.
-
-    ``code`` is the digest of the model's code, ``data`` maps each target entrypoint to the digest
-    of its code and data. Settings that only decide when to stop, or how the best are rescored,
-    are left out: they may change when a calibration is resumed.
-    """
-    from modelops_calabaria.evaluation.joint import EVALUATION_VERSION
-
-    return {
-        "evaluation_version": EVALUATION_VERSION,
-        "model": code,
-        "space": [_axis_fields(axis) for axis in plan.space.axes],
-        "fixed": dict(plan.fixed),
-        "scenario": plan.scenario,
-        "config": dict(plan.config),
-        "targets": [_target_fields(plan, target, data) for target in plan.target_descriptions],
-        "replicates": plan.replicates,
-        "failed_replicates": plan.failed_replicates,
-        "n_replicates": plan.n_replicates,
-        "crn": plan.crn,
-        "schedule": plan.schedule,
-        "seed": plan.seed,
-        "batch_size": plan.batch_size,
-        "sampler": {"type": plan.sampler, **plan.sampler_options},
-        "warm_start": [dict(point) for point in plan.warm_points],
-    }
-
-
-def fingerprint_digest(fields: Mapping[str, Any]) -> str:
-    """64 hex digits of a fingerprint."""
-    return digest_bytes(b"calabaria:calibration:v1|" + canonical_json(fields))
-
-
-_WORDS = ("doc", "unit")
-
-
-def _axis_fields(axis: Axis) -> dict[str, Any]:
-    # The reading of a parameter does not change what its values mean.
-    return {key: value for key, value in axis.spec.to_dict().items() if key not in _WORDS}
-
-
-def _target_fields(
-    plan: CalibrationPlan, target: TargetDescription, data: Mapping[str, str]
-) -> dict[str, Any]:
-    return {
-        "entrypoint": target.entrypoint,
-        "digest": data.get(target.entrypoint, ""),
-        "weight": plan.weights[target.entrypoint],
-        "coverage": target.coverage,
-        "kind": target.kind,
-    }
-
-
-_RESCORABLE = frozenset({"targets", "replicates", "failed_replicates"})
-
-
-def check_fingerprint(old: Mapping[str, Any], new: Mapping[str, Any]) -> None:
-    """Raises Conflict, listing each field that differs with both values."""
-    differing = sorted(k for k in {*old, *new} if _plain(old.get(k)) != _plain(new.get(k)))
-    if not differing:
-        return
-    lines = "\n".join(f"  {key}: was {old.get(key)!r}, now {new.get(key)!r}" for key in differing)
-    if _RESCORABLE.issuperset(differing):
-        hint = "start a new job: stored simulations are found again, only the scores are new"
-    else:
-        hint = 'start a new job; "warm_start": <this result> asks its candidates first'
-    raise Conflict(
-        f"this calibration was begun with other settings:\n{lines}", hint=hint, exit_code=3
-    )
-
-
-def _plain(value: Any) -> Any:
-    import json
-
-    return json.loads(json.dumps(value, sort_keys=True))

@@ -13,9 +13,10 @@ from urllib.parse import quote
 
 from modelops_calabaria.calibration.algorithms.registry import create_engine
 from modelops_calabaria.calibration.desk import Ticket
+from modelops_calabaria.calibration.fingerprint import fingerprint
 from modelops_calabaria.calibration.journal import MemoryJournal
 from modelops_calabaria.calibration.loop import run_calibration
-from modelops_calabaria.calibration.plan import CalibrationPlan, fingerprint, plan_calibration
+from modelops_calabaria.calibration.plan import CalibrationPlan, plan_calibration
 from modelops_contracts.atomic import write_atomically
 from modelops_contracts.digests import replicate_seed, trial_seed
 from modelops_contracts.errors import InvalidInput, Unavailable

@@ -6,7 +6,8 @@ from typing import Any
 
 import pytest
 
-from modelops_calabaria.calibration.plan import fingerprint, plan_calibration
+from modelops_calabaria.calibration.fingerprint import fingerprint
+from modelops_calabaria.calibration.plan import plan_calibration
 from modelops_contracts.errors import InvalidInput
 from modelops_contracts.study import CalibrationSpec
 from support.toy_calibration import make_description, make_plan, make_spec, make_target
