@@ -3,33 +3,28 @@
 from __future__ import annotations
 
 import contextlib
-import hashlib
 from collections.abc import Collection, Iterator
 from functools import partial
 from pathlib import Path
-from typing import BinaryIO, Protocol, runtime_checkable
 
+from modelops_bundle.hashing import Sha256, read_blocks
 from modelops_bundle.manifest import BundleIndex, Layer
 from modelops_bundle.oci import media_types
 from modelops_bundle.oci.parallel import run_parallel
-from modelops_bundle.packing import unpack_layer
+from modelops_bundle.receiving import (
+    OtherFrame,
+    ResumableStore,
+    arrived_damaged,
+    is_one_plain_file,
+    receive_file,
+)
+from modelops_bundle.unpacking import unpack_layer
 from modelops_contracts.atomic import FileLock
 from modelops_contracts.errors import IntegrityError
 from modelops_contracts.ports import ArtifactStore, NullReporter, Reporter
 
-_CHUNK = 1024 * 1024
 _LOCK_SECONDS = 600.0
-
-
-@runtime_checkable
-class ResumableStore(Protocol):
-    """A store far away: blobs can be read from any offset, several at a time."""
-
-    parallel: int
-
-    def open_blob(self, digest: str, offset: int) -> BinaryIO:
-        """Return the bytes of a blob from an offset on, unverified."""
-        ...
+_SMALL = 1024 * 1024  # taken from the start again after a crash
 
 
 def fetch_layers(
@@ -72,51 +67,55 @@ def _fetch(
 ) -> None:
     layer = index.layers[number]
     rows, links = index.rows_in(number), dict(index.links)
-    if partial_dir is None or not isinstance(store, ResumableStore):
+    if partial_dir is None or not isinstance(store, ResumableStore) or layer.size <= _SMALL:
         with store.get_blob(layer.digest) as stream:
-            unpack_layer(stream, layer, rows, links, root)
+            unpack_layer(stream, layer, rows, links, root, verified=True)
         return
-    with _part(store, layer, partial_dir) as path:
+    with _lock_part(layer, partial_dir) as part:
+        if is_one_plain_file(layer, rows):
+            try:
+                receive_file(store, layer, rows[0], part.with_suffix(".file"), root)
+                return
+            except OtherFrame:
+                pass  # made by another program: taken apart entry by entry
+        _receive(store, layer, part)
         try:
-            with path.open("rb") as stream:
+            with part.open("rb") as stream:
                 unpack_layer(stream, layer, rows, links, root)
         finally:
-            path.unlink()
+            part.unlink()
 
 
 @contextlib.contextmanager
-def _part(store: ResumableStore, layer: Layer, folder: Path) -> Iterator[Path]:
-    """Give a layer as a whole, verified file that nobody else touches."""
+def _lock_part(layer: Layer, folder: Path) -> Iterator[Path]:
+    """Give the place where a layer is received, for nobody else meanwhile."""
     folder.mkdir(parents=True, exist_ok=True)
     path = folder / layer.digest.removeprefix("sha256:")
     with FileLock(path.with_suffix(".lock"), timeout=_LOCK_SECONDS):
-        _receive(store, layer, path)
         yield path
     path.with_suffix(".lock").unlink(missing_ok=True)
 
 
 def _receive(store: ResumableStore, layer: Layer, path: Path) -> None:
     """Make a part whole; it is hashed here unless unpacking hashes the very same bytes."""
-    hashed = not (layer.media_type == media_types.LAYER_TAR and layer.digest == layer.diff_id)
-    digest = hashlib.sha256()
-    with path.open("a+b") as part:
+    hashed = layer.media_type != media_types.LAYER_TAR
+    with path.open("a+b") as part, Sha256(layer.size if hashed else 0) as digest:
         size = part.tell()
         if hashed:
             part.seek(0)
-            while chunk := part.read(_CHUNK):
+            for chunk in read_blocks(part, size):
                 digest.update(chunk)
         if size < layer.size:
             with store.open_blob(layer.digest, size) as stream:
-                while size <= layer.size and (chunk := stream.read(_CHUNK)):
+                for chunk in read_blocks(stream, layer.size + 1 - size):
                     size += len(chunk)
                     part.write(chunk)
                     if hashed:
                         digest.update(chunk)
-    if size != layer.size or (hashed and f"sha256:{digest.hexdigest()}" != layer.digest):
+        damaged = hashed and f"sha256:{digest.hexdigest()}" != layer.digest
+    if size != layer.size or damaged:
         path.unlink()
-        raise IntegrityError(
-            f"layer {layer.digest} arrived damaged: {size} bytes of {layer.size}, or other ones"
-        )
+        raise arrived_damaged(layer, size)
 
 
 def _remove_files(index: BundleIndex, number: int, root: Path) -> None:

@@ -95,9 +95,11 @@ def leave_record(store: BundleStore, record: PushRecord) -> str | None:
     try:
         bundle = store.get_manifest(record.manifest)
         data = build_record(record, len(bundle))
-        if not store.has_blob(media_types.EMPTY_DIGEST):
+        try:
+            store.put_manifest(data, media_type=media_types.MANIFEST)
+        except NotFound:  # the first record here: the empty blob that they all name is missing
             store.put_blob(media_types.EMPTY_DIGEST, io.BytesIO(EMPTY))
-        store.put_manifest(data, media_type=media_types.MANIFEST)
+            store.put_manifest(data, media_type=media_types.MANIFEST)
     except (ModelOpsError, OSError) as error:
         return f"the push is done, but its record could not be stored: {error}"
     return None

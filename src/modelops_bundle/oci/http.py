@@ -7,10 +7,9 @@ import random
 import socket
 import threading
 import time
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import BinaryIO
 from urllib.parse import urljoin, urlsplit
 
 import urllib3
@@ -59,9 +58,9 @@ class Patience:
 
 @dataclass(frozen=True, slots=True)
 class Body:
-    """What a request sends: `open` gives the bytes from the start, each time anew."""
+    """What a request sends: `open` gives its `size` bytes from the start, each time anew."""
 
-    open: Callable[[], BinaryIO]
+    open: Callable[[], Iterable[bytes]]
     size: int
 
 
@@ -263,7 +262,7 @@ class RegistryHttp:
             sent["Content-Length"] = str(body.size)
         timeout = self._timeout(what)
         try:
-            content = _Counted(body.open(), body.size, self.moved) if body is not None else None
+            content = _in_pieces(body, self.moved) if body is not None else None
             raw = self._pool.request(
                 verb, url, headers=sent, body=content, timeout=timeout,  # type: ignore[arg-type]
                 preload_content=False, redirect=False,
@@ -319,17 +318,9 @@ class RegistryHttp:
             self.pause(failures, refusal)
 
 
-class _Counted:
-    """A body of known size that says when bytes have gone."""
-
-    def __init__(self, stream: BinaryIO, size: int, moved: Callable[[], None]) -> None:
-        self._stream = stream
-        self._left = size
-        self._moved = moved
-
-    def read(self, size: int = -1) -> bytes:
-        """Return up to `size` bytes, never more than the whole body has."""
-        data = self._stream.read(min(self._left, size if size >= 0 else self._left))
-        self._left -= len(data)
-        self._moved()
-        return data
+def _in_pieces(body: Body, moved: Callable[[], None]) -> Iterator[memoryview]:
+    """Yield pieces small enough that each goes out within the time limit of one write."""
+    for block in body.open():
+        for start in range(0, len(block), BLOCK):
+            yield memoryview(block)[start : start + BLOCK]
+            moved()

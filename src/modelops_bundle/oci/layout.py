@@ -13,11 +13,11 @@ from typing import Any, BinaryIO
 
 from modelops_bundle.config import check_tag, is_repository
 from modelops_bundle.oci import media_types
-from modelops_contracts.expected import ANYTHING, Expected
 from modelops_bundle.oci.reference import is_digest
 from modelops_bundle.oci.store import OtherBytes
 from modelops_contracts.atomic import FileLock, write_atomically
 from modelops_contracts.errors import Conflict, IntegrityError, InvalidInput, NotFound, nearest
+from modelops_contracts.expected import ANYTHING, Expected
 
 _CHUNK = 1024 * 1024
 _LOCK_SECONDS = 30.0

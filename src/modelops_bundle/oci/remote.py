@@ -19,7 +19,6 @@ from modelops_bundle.oci import media_types
 from modelops_bundle.oci.answers import Answer
 from modelops_bundle.oci.auth import CredentialSource
 from modelops_bundle.oci.download import BlobReader
-from modelops_contracts.expected import ANYTHING, Expected
 from modelops_bundle.oci.http import BLOCK, Body, Patience, RegistryHttp
 from modelops_bundle.oci.layout import VerifyingReader
 from modelops_bundle.oci.parallel import run_parallel
@@ -28,6 +27,7 @@ from modelops_bundle.oci.referrers import ask_referrers
 from modelops_bundle.oci.upload import BlobUpload
 from modelops_contracts.atomic import write_atomically
 from modelops_contracts.errors import Conflict, IntegrityError, InvalidInput, NotFound, nearest
+from modelops_contracts.expected import ANYTHING, Expected
 
 ACCEPT = ", ".join((
     media_types.MANIFEST,
@@ -70,6 +70,7 @@ class RemoteStore:
         self._cache_dir = cache_dir
         self._present: set[str] = set()
         self._configs: set[str] = set()
+        self._sent: dict[str, bytes] = {}
         self.http = RegistryHttp(
             host, plain_http=plain_http, ca_file=ca_file, sources=sources, parallel=parallel,
             patience=patience, **({"tell": tell} if tell is not None else {}),
@@ -140,6 +141,8 @@ class RemoteStore:
             raise IntegrityError(f"{self.location}: manifest {digest} was stored as {stored}")
         self._keep("manifests", digest, data)
         self._note(data)
+        for config in self._configs & self._sent.keys():
+            self._keep("configs", config, self._sent.pop(config))
         return digest
 
     def has_blob(self, digest: str) -> bool:
@@ -193,6 +196,8 @@ class RemoteStore:
         _check_digest(digest)
         if source.seekable():
             self._upload(digest, source)
+            if isinstance(source, io.BytesIO):  # a config, perhaps: its manifest will tell
+                self._sent[digest] = source.getvalue()
             return
         with tempfile.SpooledTemporaryFile(max_size=_IN_MEMORY) as spool:
             shutil.copyfileobj(source, spool, BLOCK)

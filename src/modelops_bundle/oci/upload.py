@@ -2,25 +2,26 @@
 
 from __future__ import annotations
 
-import hashlib
+import contextlib
 import io
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, BinaryIO
 from urllib.parse import parse_qsl, quote, urlencode, urljoin, urlsplit
 
+from modelops_bundle.hashing import Sha256, read_blocks
 from modelops_bundle.oci.answers import Answer, Broken
 from modelops_bundle.oci.http import Body, RegistryHttp
+from modelops_bundle.oci.store import OtherBytes
 from modelops_contracts.atomic import write_atomically
-from modelops_contracts.errors import IntegrityError, InvalidInput, NotFound, Unavailable
+from modelops_contracts.errors import InvalidInput, ModelOpsError, NotFound, Unavailable
 
 WHOLE = 4 * 1024 * 1024
 CHUNK = 8 * 1024 * 1024
 SMALLEST_CHUNK = 1024 * 1024
 MOST_RESTARTS = 2
-_READ = 1024 * 1024
 _OCTETS = {"Content-Type": "application/octet-stream"}
 
 
@@ -52,8 +53,8 @@ class BlobUpload:
         self._http = client
         self._repository = repository
         self._digest = digest
-        self._source = _Hashed(source)
         self._size = source.seek(0, io.SEEK_END)
+        self._source = _Hashed(source, self._size)
         self._what = f"{repository}: sending blob {digest[:19]}"
         self._blob = f"/v2/{repository}/blobs/{digest}"
         hexes = digest.removeprefix("sha256:")
@@ -61,6 +62,7 @@ class BlobUpload:
         self._chunk = CHUNK
         self._failures = 0
         self._restarts = 0
+        self._url = ""
 
     def run(self) -> None:
         """Send everything.
@@ -69,21 +71,23 @@ class BlobUpload:
         then), `AccessDenied`, `Unavailable`, and `InvalidInput` when the registry takes no chunk
         however small.
         """
-        if self._size <= WHOLE and self._send_whole():
-            return
-        session = self._continue() or self._begin()
-        while True:
-            session = self._send_chunks(session)
-            done = self._finish(session)
-            if done is None:
-                break
-            session = done
+        try:
+            if not (self._size <= WHOLE and self._send_whole()):
+                self._send_in_chunks()
+        except OtherBytes:
+            self._abandon()
+            raise
+        finally:
+            self._source.close()
+
+    def _send_in_chunks(self) -> None:
+        session: _Session | None = self._continue() or self._begin()
+        while session is not None:
+            session = self._finish(self._send_chunks(session))
         self._forget()
 
     def _send_whole(self) -> bool:
         """Send a small blob in one request; False when the registry finds that too large."""
-        if self._source.hash_to(self._size) != self._digest:
-            raise self._lie()
         while True:
             session = self._begin()
             try:
@@ -165,10 +169,7 @@ class BlobUpload:
 
     def _finish(self, session: _Session) -> _Session | None:
         """Close the upload; a session when there is more to send, None when all is stored."""
-        if self._source.hash_to(self._size) != self._digest:
-            self._http.request("DELETE", session.url, self._what,
-                               expect={200, 202, 204, 400, 404, 405}, action="push")  # fmt: skip
-            self._forget()
+        if self._source.digest() != self._digest:
             raise self._lie()
         try:
             answer = self._http.request(
@@ -227,16 +228,37 @@ class BlobUpload:
         return answer.status == 200
 
     def _part(self, offset: int, length: int) -> Body:
-        return Body(lambda: self._source.at(offset), length)
+        return Body(lambda: self._checked(offset, length), length)
+
+    def _checked(self, offset: int, length: int) -> Iterator[bytes]:
+        """Yield the bytes of a part; the last ones of all only when all of them are right."""
+        end = offset + length
+        for block in self._source.blocks(offset, length):
+            offset += len(block)
+            if offset >= self._size and self._source.digest() != self._digest:
+                raise self._lie()
+            yield block
+        if offset != end:
+            raise self._lie()  # the source has become shorter
+
+    def _abandon(self) -> None:
+        """Tell the registry that nothing comes of the upload."""
+        self._forget()
+        if not self._url:
+            return
+        gone = {200, 202, 204, 400, 404, 405}
+        with contextlib.suppress(ModelOpsError):
+            self._http.request("DELETE", self._url, self._what, expect=gone, action="push")
 
     def _next(self, answer: Answer, before: str) -> str:
         place = answer.headers.get("Location")
         if not place and not before:
             raise Unavailable(f"{self._http.host}: {self._what}: no address to send to")
-        return urljoin(answer.url, place) if place else before
+        self._url = urljoin(answer.url, place) if place else before
+        return self._url
 
-    def _lie(self) -> IntegrityError:
-        return IntegrityError(f"blob {self._digest}: the bytes given hash to others")
+    def _lie(self) -> OtherBytes:
+        return OtherBytes(f"blob {self._digest}: the bytes given hash to others")
 
     def _remember(self, session: _Session) -> None:
         if self._saved is not None:
@@ -260,41 +282,41 @@ class BlobUpload:
             self._saved.unlink(missing_ok=True)
 
 
-class _Hashed(io.RawIOBase):
+class _Hashed:
     """A source whose digest is known once all of it was read, in whatever pieces and repeats."""
 
-    def __init__(self, source: BinaryIO) -> None:
-        super().__init__()
+    def __init__(self, source: BinaryIO, size: int) -> None:
         self._source = source
-        self._hash = hashlib.sha256()
+        self._size = size
+        self._hash = Sha256(size)
         self._hashed = 0
-        self._position = 0
 
-    def at(self, offset: int) -> BinaryIO:
-        """Return this source, at an offset."""
+    def blocks(self, offset: int, length: int) -> Iterator[bytes]:
+        """Yield the bytes of a part, hashing those that were not read before."""
         if offset > self._hashed:
-            self.hash_to(offset)
+            self._hash_to(offset)
         self._source.seek(offset)
-        self._position = offset
-        return self  # type: ignore[return-value]
+        for block in read_blocks(self._source, length):
+            new = offset + len(block) - self._hashed
+            if new > 0:
+                self._hash.update(block[-new:] if new < len(block) else block)
+                self._hashed += new
+            offset += len(block)
+            yield block
 
-    def hash_to(self, offset: int) -> str:
-        """Read what has not been read before `offset`; return the digest of all before it."""
-        if self._hashed < offset:
-            self.at(self._hashed)
-            while self._hashed < offset and self.read(min(_READ, offset - self._hashed)):
-                pass
+    def digest(self) -> str:
+        """Return the digest of the whole, reading what is missing."""
+        self._hash_to(self._size)
         return f"sha256:{self._hash.hexdigest()}"
 
-    def read(self, size: int = -1) -> bytes:
-        """Return bytes, hashing those that are new."""
-        data = self._source.read(size)
-        new = self._position + len(data) - self._hashed
-        if new > 0:
-            self._hash.update(data[-new:])
-            self._hashed += new
-        self._position += len(data)
-        return data
+    def close(self) -> None:
+        """End what runs beside."""
+        self._hash.hexdigest()
+
+    def _hash_to(self, offset: int) -> None:
+        if self._hashed < offset:
+            for _ in self.blocks(self._hashed, offset - self._hashed):
+                pass
 
 
 def _with_digest(url: str, digest: str) -> str:

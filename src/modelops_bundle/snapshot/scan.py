@@ -6,9 +6,10 @@ import hashlib
 import os
 import stat
 import time
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 
+from modelops_bundle.hashing import hash_framed
 from modelops_bundle.snapshot.index import FileRow, StatIndex, bundle_mode
 from modelops_contracts.errors import Conflict, InvalidInput
 
@@ -17,12 +18,26 @@ _TRIES = 3
 _MOST_THREADS = 8
 _WORTH_THREADS = 16
 
+# What stands before and after a file of this path, size and mode in a longer stream; None when
+# nobody wants to know the digest of that.
+Frame = Callable[[str, int, str], tuple[bytes, bytes] | None]
+
+
+def _no_frame(path: str, size: int, mode: str) -> None:
+    """No second digest."""
+
 
 class WorkingFiles:
-    """Reads digests of root-relative files, believing the stat cache where that is safe."""
+    """Reads digests of root-relative files, believing the stat cache where that is safe.
+
+    With a `frame`, the same pass that hashes a file also finds the digest of the file inside that
+    frame; `framed` holds what was found, by row.
+    """
 
     def __init__(self, root: Path, index: StatIndex) -> None:
         self.root = root
+        self.frame: Frame = _no_frame
+        self.framed: dict[FileRow, str] = {}
         self._index = index
         self._rows: dict[str, FileRow | None] = {}
 
@@ -94,11 +109,15 @@ class WorkingFiles:
         for _ in range(_TRIES):
             started = time.time_ns()
             before = file.lstat()
-            sha256 = hash_file(file)
+            frame = self.frame(path, before.st_size, bundle_mode(before))
+            sha256, framed = _hash_both(file, before.st_size, frame)
             after = file.lstat()
+            row = FileRow(path, after.st_size, sha256, bundle_mode(after))
             if _same(before, after):
                 self._index.record(path, after, sha256, started)
-                return FileRow(path, after.st_size, sha256, bundle_mode(after))
+                if framed is not None and row.mode == bundle_mode(before):
+                    self.framed[row] = framed
+                return row
         raise Conflict(
             f"{path} keeps changing while it is read",
             code="file_changing",
@@ -114,6 +133,14 @@ def hash_file(file: Path) -> str:
         while chunk := stream.read(_CHUNK):
             digest.update(chunk)
     return digest.hexdigest()
+
+
+def _hash_both(file: Path, size: int, frame: tuple[bytes, bytes] | None) -> tuple[str, str | None]:
+    if frame is None:
+        return hash_file(file), None
+    with file.open("rb", buffering=0) as stream:
+        sha256, framed, length = hash_framed(stream, size, *frame)
+    return sha256, framed if length == size else None
 
 
 def _same(before: os.stat_result, after: os.stat_result) -> bool:

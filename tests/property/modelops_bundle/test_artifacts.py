@@ -11,9 +11,10 @@ from hypothesis import strategies as st
 
 from modelops_bundle.diff import compare_files, undone_by
 from modelops_bundle.manifest import Layer, content_digest, safe_path, sha256_of
-from modelops_bundle.packing import pack_layer, unpack_layer
+from modelops_bundle.packing import pack_layer
 from modelops_bundle.placement import MOST_LAYERS, place_files
 from modelops_bundle.snapshot.index import FileRow
+from modelops_bundle.unpacking import unpack_layer
 from modelops_bundle.tracking import read_tracked, write_tracked
 
 names = st.text(st.characters(codec="utf-8", exclude_characters="/\0\r"), min_size=1, max_size=12)

@@ -20,9 +20,10 @@ from modelops_bundle.manifest import (
 )
 from modelops_bundle.oci import media_types
 from modelops_bundle.oci.reference import Reference, parse_reference
-from modelops_bundle.packing import pack_layer, unpack_layer
+from modelops_bundle.packing import pack_layer
 from modelops_bundle.placement import MOST_LAYERS, Bucket, place_files
 from modelops_bundle.snapshot.index import FileRow
+from modelops_bundle.unpacking import unpack_layer
 from modelops_contracts.errors import IntegrityError, InvalidInput
 from modelops_contracts.registry import EnvironmentRecord
 
