@@ -11,12 +11,13 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
 import statistics
 import subprocess
 import sys
 import tempfile
 from pathlib import Path
+
+from _process import quiet_environment, spend
 
 BIN = Path(sys.executable).parent
 # What is typed -> how many times the CPU of an interpreter that does nothing it may cost.
@@ -57,11 +58,7 @@ def main() -> int:
 def measure(runs: int, folder: Path) -> dict[str, float]:
     """Return the ratio of every command's median to the bare interpreter's median."""
     (folder / "project" / ".modelops-bundle").mkdir(parents=True)
-    environment = {
-        **{key: value for key, value in os.environ.items() if key in {"PATH", "LANG", "TMPDIR"}},
-        "HOME": str(folder / "home"),
-        "PYTHONPYCACHEPREFIX": str(folder / "bytecode"),
-    }
+    environment = quiet_environment(folder)
     commands = {name: command_line(name) for name in BUDGETS}
     nothing = [sys.executable, "-c", "pass"]
     for arguments in [nothing, *commands.values()]:  # compiles what it imports
@@ -69,9 +66,9 @@ def measure(runs: int, folder: Path) -> dict[str, float]:
     empty: list[float] = []
     spent: dict[str, list[float]] = {name: [] for name in commands}
     for _ in range(runs):
-        empty.append(cpu_seconds(nothing, folder / "project", environment))
+        empty.append(spend(nothing, folder / "project", environment).cpu)
         for name, arguments in commands.items():
-            spent[name].append(cpu_seconds(arguments, folder / "project", environment))
+            spent[name].append(spend(arguments, folder / "project", environment).cpu)
     floor = statistics.median(empty)
     return {name: round(statistics.median(values) / floor, 2) for name, values in spent.items()}
 
@@ -87,19 +84,6 @@ def check(arguments: list[str], folder: Path, environment: dict[str, str]) -> No
     expected = 2 if {"jbos", "--limti"} & set(arguments) else 0
     if done.returncode != expected:
         sys.exit(f"{arguments} ended with {done.returncode}: {done.stderr.decode()}")
-
-
-def cpu_seconds(arguments: list[str], folder: Path, environment: dict[str, str]) -> float:
-    """Run a command with its output thrown away; return the CPU seconds of its process."""
-    launcher = os.fork()
-    if launcher == 0:
-        os.chdir(folder)
-        nowhere = os.open(os.devnull, os.O_RDWR)
-        for stream in (0, 1, 2):
-            os.dup2(nowhere, stream)
-        os.execve(arguments[0], arguments, environment)
-    _, _, usage = os.wait4(launcher, 0)
-    return usage.ru_utime + usage.ru_stime
 
 
 def print_table(ratios: dict[str, float]) -> None:
