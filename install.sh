@@ -13,7 +13,7 @@ MIN_AZ=2.31.0 AZ_SECONDS=30 LOCK_SECONDS=120 SPACE_KIB=1048576
 OPEN_MARK="# >>> modelops >>>" CLOSE_MARK="# <<< modelops <<<"
 NEWLINE='
 '
-LOG=/dev/null QUIET=0 VERBOSE=0 PURGE=0 SWITCHING=0
+LOG=/dev/null QUIET=0 VERBOSE=0 PURGE=0 SWITCHING=0 FAILED=0
 for name in STEP RED PLAIN WARNINGS DUPLICATES REMOVED CHILD LOCKED WORK EXPECT_VERSION EXPECT_COMMIT PURGE_NAME PATH_FILES; do eval "$name="; done
 for name in JSON DRY_RUN UNINSTALL OFFLINE OVERWRITE; do eval "$name="; done
 # Runs inside the new environment: the five packages come from it, and each belongs to one distribution.
@@ -46,7 +46,7 @@ usage: install.sh [options]           (each has a variable: MODELOPS_BRANCH=fix-
   --uninstall         remove ModelOps again
   --purge             with --uninstall: settings and caches too; asks for the folder's name (--purge=NAME answers)
   --json              the result as one JSON value on stdout
-  -q, -v              say less, say more
+  -q, -v              say less, say more (MODELOPS_QUIET=1, MODELOPS_VERBOSE=1)
   -h, --help          this text
   --version           version of this script
 Exit: 0 installed and verified, 1 failed, 2 wrong usage, 3 a decision is needed or another command comes first.
@@ -81,6 +81,7 @@ json_list() { # one text per line
 }
 json_tail() { printf '"warnings": %s, "duplicates": %s}\n' "$(printf '%s' "$WARNINGS" | json_list)" "$(printf '%s' "$DUPLICATES" | json_list)"; }
 fail() { # MESSAGE [HINT [EXIT CODE]]
+    FAILED=1
     printf '%serror:%s %s\n' "$RED" "$PLAIN" "$1" >&2
     [ -z "${2:-}" ] || printf 'hint: %s\n' "$2" >&2
     [ "$JSON" != 1 ] || printf '{"schema": "mops.install/1", "error": {"step": %s, "message": %s, "hint": %s, "log": %s}, %s\n' \
@@ -143,7 +144,7 @@ with_uv() { # Dependencies come from the wheel folder if there is one.
 parse_options() {
     BRANCH_GIVEN='' REF_GIVEN=''
     for name in FROM OFFLINE PYTHON UV BIN_DIR OVERWRITE; do eval "$name=\${MODELOPS_$name:-}"; done
-    for name in REQUIRE_AZURE NO_MODIFY_PATH KEEP_OLD DRY_RUN JSON; do
+    for name in REQUIRE_AZURE NO_MODIFY_PATH KEEP_OLD DRY_RUN JSON QUIET VERBOSE; do
         eval "$name=\${MODELOPS_$name:-0} value=\${MODELOPS_$name:-0}"
         case $value in 0 | 1) ;; *) misused "MODELOPS_$name is $value" "set it to 1 or 0" ;; esac
     done
@@ -274,7 +275,11 @@ finish() { # at every exit
     finished=${SIGNALLED:-$?}
     set +e
     trap - EXIT INT TERM HUP
-    [ "$finished" -lt 129 ] || say "interrupted during $STEP"
+    if [ "$finished" -ge 129 ]; then
+        say "interrupted during $STEP"
+    elif [ "$finished" != 0 ] && [ "$FAILED" = 0 ]; then # a program of the system failed: what it said stands above
+        (fail "step $STEP failed" "the whole output is in $LOG; then run install.sh again")
+    fi
     [ -z "$CHILD" ] || { kill "$CHILD" && wait "$CHILD"; } 2>/dev/null || :
     [ "$SWITCHING" = 0 ] || restore_previous
     [ -z "$WORK" ] || rm -rf "$WORK"

@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import signal
 import subprocess
@@ -125,6 +126,28 @@ def test_a_signal_is_answered_at_once(world: World, sent: signal.Signals, code: 
     assert list(world.state.glob("stage.*")) == []
 
 
+@pytest.mark.parametrize(
+    "where", ["uv", "az", "uv-venv", "uv-pip-install", "uv-tool-install", "uv-tool-uninstall"]
+)
+def test_ctrl_c_anywhere_leaves_what_works(one_world: World, where: str) -> None:
+    """As a terminal does it: the whole group of processes gets the signal."""
+    world = one_world
+    with_old_suite(world)
+    world.inject(where, ': >"$WORLD/reached"; exec sleep 100\n')
+    with start(world, own_group=True) as process:
+        wait_for(world.root / "reached")
+        os.killpg(process.pid, signal.SIGINT)
+        _, err = process.communicate(timeout=30)
+    assert process.returncode == 130, err
+    assert "interrupted during" in err
+    answer = run([world.bin / "mops", "--version"], env=world.env, cwd=world.root).expect(0)
+    assert answer.out.startswith("mops")
+    assert not (world.state / "install.lock").exists()
+    world.stop_injecting()
+    world.install_wheel().expect(0)
+    world.check_installed()
+
+
 def wait_for(file: Path, seconds: float = 30) -> None:
     end = time.monotonic() + seconds
     while not file.exists():
@@ -132,15 +155,16 @@ def wait_for(file: Path, seconds: float = 30) -> None:
         time.sleep(0.02)
 
 
-def start(world: World, script: Path = SCRIPT) -> subprocess.Popen[str]:
+def start(world: World, *, own_group: bool = False) -> subprocess.Popen[str]:
     return subprocess.Popen(
-        [*world.shell, str(script), "--from", str(world.wheel)],
+        [*world.shell, str(SCRIPT), "--from", str(world.wheel)],
         env=world.env,
         cwd=world.root,
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
+        start_new_session=own_group,
     )
 
 
@@ -151,7 +175,7 @@ def finish(process: subprocess.Popen[str]) -> Outcome:
 
 
 @pytest.mark.parametrize("stale", [False, True])
-def test_several_at_once(one_world: World, stale: bool) -> None:
+def test_ten_at_once(one_world: World, stale: bool) -> None:
     world = one_world
     if stale:
         world.write(world.state / "install.lock" / "pid", "999999 1\n")
@@ -159,7 +183,7 @@ def test_several_at_once(one_world: World, stale: bool) -> None:
         "uv-pip-install",
         '[ ! -e "$WORLD/inside" ] || echo overlap >>"$WORLD/overlap"; : >"$WORLD/inside"; sleep 0.2; rm -f "$WORLD/inside"\n',
     )
-    running = [start(world) for _ in range(4)]
+    running = [start(world) for _ in range(10)]
     for process in running:
         finish(process).expect(0)
     assert not (world.root / "overlap").exists()
