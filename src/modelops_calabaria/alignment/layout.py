@@ -196,7 +196,8 @@ def _refuse_no_overlap(
 ) -> None:
     if matched.any() or not stacked.height:
         return
-    simulated = pl.DataFrame([stacked.columns[name][0] for name in on])
+    parts = [stacked.columns[name][0] for name in on]
+    simulated = pl.DataFrame([part.head(min(map(len, parts))) for part in parts])
     raise AlignmentError(
         f"no simulated row matches any of the {observed.height} observed rows in "
         f"{stacked.n_replicates} replicates; observed keys: "

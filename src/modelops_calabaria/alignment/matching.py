@@ -17,6 +17,7 @@ import polars as pl
 from modelops_calabaria.alignment.aligned import SHOWN_KEYS
 from modelops_calabaria.alignment.errors import AlignmentError, BadOutputError, ObservedDataError
 from modelops_calabaria.alignment.keys import join_keys
+from modelops_calabaria.alignment.sharing import stacked_once
 from modelops_calabaria.constants import SEED_COL
 from modelops_contracts.errors import nearest
 
@@ -31,6 +32,7 @@ class Stacked:
 
     replicate: Ints
     n_replicates: int
+    #: One part, or one per table where these differ in type.
     columns: dict[str, list[pl.Series]]
 
     @property
@@ -66,16 +68,24 @@ def stack(
     ``columns`` None means all that the first filled table has, but the seed the simulator writes.
     """
     heights = np.array([frame.height for frame in frames], dtype=np.int64)
-    filled = [(r, frame) for r, frame in enumerate(frames) if frame.height]
+    filled = next((frame for frame in frames if frame.height), None)
     stacked: dict[str, list[pl.Series]] = {}
-    if filled:
-        wanted = filled[0][1].columns if columns is None else columns
+    if filled is not None:
+        wanted = filled.columns if columns is None else columns
         names = list(dict.fromkeys([*needed, *wanted]))
         if columns is None and SEED_COL not in needed and SEED_COL in names:
             names.remove(SEED_COL)
-        stacked = {name: [_column(frame, name, r) for r, frame in filled] for name in names}
+        stacked = {name: _stacked_column(frames, name) for name in names}
     replicate = np.repeat(np.arange(len(frames), dtype=np.int64), heights)
     return Stacked(replicate, len(frames), stacked)
+
+
+def _stacked_column(frames: Sequence[pl.DataFrame], name: str) -> list[pl.Series]:
+    return stacked_once(
+        frames,
+        name,
+        lambda: [_column(frame, name, r) for r, frame in enumerate(frames) if frame.height],
+    )
 
 
 def _column(frame: pl.DataFrame, name: str, replicate: int) -> pl.Series:

@@ -18,6 +18,7 @@ import polars as pl
 
 from modelops_calabaria.alignment.aligned import Coverage, Floats
 from modelops_calabaria.alignment.errors import ScoringError
+from modelops_calabaria.alignment.sharing import share_columns
 from modelops_calabaria.evaluation.evaluator import check_weight
 from modelops_calabaria.evaluation.replicates import (
     FAILURE_POLICIES,
@@ -106,10 +107,11 @@ def evaluate_joint(
     kinds = {_kind(target) for target, weight in zip(targets, chosen, strict=True) if weight}
     if failures and (failed_replicates == "fail" or not good):
         return _failed(call, kinds, _failure_reason(failures), failures)
-    outcomes = [
-        _evaluate_one(target, name, weight, call)
-        for target, name, weight in zip(targets, names, chosen, strict=True)
-    ]
+    with share_columns():
+        outcomes = [
+            _evaluate_one(target, name, weight, call)
+            for target, name, weight in zip(targets, names, chosen, strict=True)
+        ]
     return _combine(call, kinds, outcomes, failures)
 
 
