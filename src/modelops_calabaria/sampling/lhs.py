@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from modelops_calabaria.parameters.types import ParameterSpace
-from modelops_calabaria.sampling.base import UnitDesign, check_choice, checked_seed, refuse_start
+from modelops_calabaria.sampling.base import check_choice, refuse_start
+from modelops_calabaria.sampling.seeded import SeededDesign
 from modelops_contracts.errors import InvalidInput
 
 if TYPE_CHECKING:
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
 __all__ = ["LatinHypercubeSampler"]
 
 
-class LatinHypercubeSampler(UnitDesign):
+class LatinHypercubeSampler(SeededDesign):
     """Every row depends on (seed, n). ``optimise="random-cd"`` exchanges coordinates to even the
     coverage out (lower centred discrepancy)."""
 
@@ -32,8 +33,7 @@ class LatinHypercubeSampler(UnitDesign):
         measure: Measure = "prior",
         int_mapping: IntMapping = "equal",
     ) -> None:
-        super().__init__(parameter_space, measure=measure, int_mapping=int_mapping)
-        self.seed = checked_seed(seed)
+        super().__init__(parameter_space, seed, measure=measure, int_mapping=int_mapping)
         self.optimise = (
             None if optimise is None else check_choice("optimise", optimise, ("random-cd",))
         )
@@ -53,4 +53,4 @@ class LatinHypercubeSampler(UnitDesign):
         return np.asarray(engine.random(n), dtype=np.float64)
 
     def settings(self) -> dict[str, Any]:
-        return {"seed": self.seed, "optimise": self.optimise, **super().settings()}
+        return {"optimise": self.optimise, **super().settings()}
