@@ -97,6 +97,34 @@ def study_options(function: F) -> F:
     return MODEL(function)
 
 
+def seeded_options(function: F) -> F:
+    """What designs of so many rows take, beside what all take: their size and their seed."""
+    return study_options(SAMPLES(SEED(function)))
+
+
+def draw_extendable(
+    call: Call,
+    options: Options,
+    *,
+    method: str,
+    n: int,
+    extend: Path | None,
+    **settings: Any,
+) -> Written:
+    """A study of `n` rows of a design that can be continued, or the next `n` rows of `extend`."""
+    if extend is not None:
+        return extend_file(call, options, extend, method=method, n=n)
+    from modelops_calabaria.sampling.registry import make_sampler
+
+    return generate_study(
+        call,
+        options,
+        method=method,
+        make_design=lambda space: make_sampler(method, space, **settings),
+        n=n,
+    )
+
+
 def generate_study(
     call: Call,
     options: Options,

@@ -9,13 +9,11 @@ import click
 from modelops.cli._call import Call
 from modelops.cli._click import command
 from modelops.cli.cb._spec import Written, render
-from modelops.cli.cb.sampling._design import SAMPLES, SEED, generate_study, study_options
+from modelops.cli.cb.sampling._design import generate_study, seeded_options
 
 
 @command(answer=Written, render=render)
-@study_options
-@SAMPLES
-@SEED
+@seeded_options
 @click.option(
     "--optimise", type=click.Choice(("random-cd",)), help="Improve the spread of the points."
 )

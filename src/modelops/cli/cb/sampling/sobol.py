@@ -8,21 +8,11 @@ from typing import Any
 from modelops.cli._call import Call
 from modelops.cli._click import command
 from modelops.cli.cb._spec import Written, render
-from modelops.cli.cb.sampling._design import (
-    EXTEND,
-    SAMPLES,
-    SCRAMBLE,
-    SEED,
-    extend_file,
-    generate_study,
-    study_options,
-)
+from modelops.cli.cb.sampling._design import EXTEND, SCRAMBLE, draw_extendable, seeded_options
 
 
 @command(answer=Written, render=render)
-@study_options
-@SAMPLES
-@SEED
+@seeded_options
 @SCRAMBLE
 @EXTEND
 def sobol(
@@ -32,14 +22,6 @@ def sobol(
 
     MODEL is pkg.module:Class, path/file.py:Class, or the id of a registered model.
     """
-    if extend is not None:
-        return extend_file(call, options, extend, method="sobol", n=n_samples)
-    from modelops_calabaria.sampling.sobol import SobolSampler
-
-    return generate_study(
-        call,
-        options,
-        method="sobol",
-        make_design=lambda space: SobolSampler(space, scramble=scramble, seed=seed),
-        n=n_samples,
+    return draw_extendable(
+        call, options, method="sobol", n=n_samples, extend=extend, seed=seed, scramble=scramble
     )
