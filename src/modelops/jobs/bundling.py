@@ -69,7 +69,7 @@ def _push(project: Project, store: Any, choice: BundleChoice) -> str:
 def _copy_of(project: Project, store: Any, choice: BundleChoice, folder: Path) -> Project:
     """A project with the files that a push would send, after every check a push makes."""
     from modelops_bundle.project import open_project
-    from modelops_bundle.transfer.push import plan_push
+    from modelops_bundle.transfer.push_plan import plan_push
 
     plan = plan_push(project, store, project.default_tag, allow_stale=choice.allow_stale)
     own = [path.relative_to(project.root) for path in project.storage.glob("*") if path.is_file()]

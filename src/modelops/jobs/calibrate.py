@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from modelops.jobs.journal import FileJournal
@@ -15,6 +16,8 @@ from modelops_calabaria.calibration.algorithms.registry import create_engine
 from modelops_calabaria.calibration.fingerprint import fingerprint
 from modelops_calabaria.calibration.loop import CalibrationFailed, run_calibration
 from modelops_calabaria.calibration.plan import plan_calibration
+from modelops_calabaria.calibration.replay import ReplayEngine
+from modelops_calabaria.calibration.settings import StopRules
 from modelops_contracts.ports import Reporter
 from modelops_contracts.study import CalibrationSpec
 
@@ -35,13 +38,17 @@ def carry_calibration(work: Work, spec: CalibrationSpec) -> Carried:
     """
     targets = [target.description for target in work.plan.targets]
     plan = plan_calibration(spec, work.plan.description, targets)
+    replayed = work.folder.read_replayed()
+    if replayed is not None:
+        n = len(replayed)
+        plan = replace(plan, stop=StopRules(max_trials=n, max_iterations=n))
     provider = StoredEvaluations(work)
     journal = FileJournal(work.folder.journal)
     work.ledger.begin(total=plan.max_trials)
     try:
         result = run_calibration(
             plan,
-            create_engine(plan),
+            create_engine(plan) if replayed is None else ReplayEngine(replayed),
             provider,
             journal,
             reporter=_CountingReporter(work),
@@ -57,6 +64,8 @@ def carry_calibration(work: Work, spec: CalibrationSpec) -> Carried:
     finally:
         journal.close()
         provider.use.write(work)
+    if replayed is not None:
+        result = replace(result, stop_reason="scored again")
     result.save(work.folder.result)
     return _judge(work, provider, result)
 
@@ -78,6 +87,8 @@ def _judge(work: Work, provider: StoredEvaluations, result: CalibrationResult) -
     message += f", {result.verdict}"
     if provider.reused:
         message += f"; {provider.reused} evaluations reused"
+    if work.folder.replayed.is_file():
+        message += f"; {work.ledger.record.progress.simulated} simulations run"
     if failed:
         message += f"; {failed} trials failed"
     return Carried(verdict, message)

@@ -69,6 +69,16 @@ class JobFolder:
         return self.path / "plan.json"
 
     @property
+    def given(self) -> Path:
+        """The specification as it was submitted, before targets and weights were looked up."""
+        return self.path / "given.json"
+
+    @property
+    def replayed(self) -> Path:
+        """Trials of an earlier search that are scored again, when that is what the job does."""
+        return self.path / "replayed.json"
+
+    @property
     def state(self) -> Path:
         return self.path / "state.json"
 
@@ -118,6 +128,10 @@ class JobFolder:
 
     def read_document(self, path: Path) -> dict[str, Any]:
         return _read_json(path)
+
+    def read_replayed(self) -> list[dict[str, Any]] | None:
+        """Parameters of the trials to score again, in order; None for an ordinary search."""
+        return list(_read_json(self.replayed)["trials"]) if self.replayed.is_file() else None
 
     def observe(self, now: datetime | None = None) -> JobRecord:
         """The state as it is: a job whose driver is gone is lost, whatever its file says."""

@@ -83,7 +83,7 @@ _LEGAL: Mapping[JobState, Mapping[Event, JobState]] = {
     _S.PARTIAL: {_E.RESUME: _S.QUEUED},
     _S.FAILED: {_E.RESUME: _S.QUEUED},
     _S.CANCELLED: {_E.RESUME: _S.QUEUED},
-    _S.SUCCEEDED: {},
+    _S.SUCCEEDED: {_E.RESUME: _S.QUEUED},
 }
 
 #: (state, event) -> next state, or None; every pair is there.

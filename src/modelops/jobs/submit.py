@@ -26,7 +26,15 @@ from modelops_contracts.job_state import JobState
 from modelops_contracts.ports import NullReporter, Reporter
 from modelops_contracts.study import CalibrationSpec, SimulationStudy, load_spec
 
-__all__ = ["SubmissionPlan", "SubmitOptions", "apply_submission", "plan_submission"]
+__all__ = [
+    "Given",
+    "SubmissionPlan",
+    "SubmitOptions",
+    "apply_submission",
+    "documents_of",
+    "plan_spec",
+    "plan_submission",
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +58,22 @@ class SubmitOptions:
     dry_run: bool = False
     unchecked: str = ""
     spoken: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Given:
+    """What was asked for, before targets and weights were looked up: a later resume asks again."""
+
+    spec: Spec
+    targets: tuple[str, ...] = ()
+    target_set: str | None = None
+
+    def to_json(self) -> dict[str, Any]:
+        return {
+            "spec": self.spec.to_dict(),
+            "targets": list(self.targets),
+            "target_set": self.target_set,
+        }
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,6 +102,7 @@ class SubmissionPlan:
     tags: Mapping[str, str]
     results_root: Path
     dry_run: bool
+    given: Given
     check: CheckReport | None = None
 
     @property
@@ -101,6 +126,27 @@ def plan_submission(
     exists then.
     """
     spec = _with_options(load_spec(spec_path), options)
+    said = options if options.spoken else replace(options, spoken=str(spec_path))
+    return plan_spec(
+        spec,
+        name=options.name or str(spec.metadata.get("name") or Path(spec_path).stem),
+        project_root=project_root,
+        config=config,
+        options=said,
+        reporter=reporter,
+    )
+
+
+def plan_spec(
+    spec: Spec,
+    *,
+    name: str,
+    project_root: Path,
+    config: Config,
+    options: SubmitOptions,
+    reporter: Reporter | None = None,
+) -> SubmissionPlan:
+    """The same for a specification that was read already."""
     refuse_missing_observations(spec, project_root)
     environment = wiring.open_environment(config)
     results = wiring.open_results(config, project_root)
@@ -114,12 +160,13 @@ def plan_submission(
             spec, bundle, config, place, _planning(options), reporter or NullReporter()
         )
         planned = planner.plan(results)
-    refuse_failed_check(planned.check, options.spoken or str(spec_path))
+    refuse_failed_check(planned.check, options.spoken)
     return SubmissionPlan(
         kind=planned.job.kind,
-        name=options.name or str(planned.spec.metadata.get("name") or Path(spec_path).stem),
+        name=name,
         environment=environment.name,
         spec=planned.spec,
+        given=Given(spec, options.targets, options.target_set),
         bundle=facts,
         job=planned.job,
         warnings=_warnings(planned),
@@ -168,14 +215,20 @@ def apply_submission(plan: SubmissionPlan, *, config: Config, project_root: Path
         tags=dict(plan.tags),
         progress=Progress(total=plan.trials or plan.simulations),
     )
-    documents = {
-        "spec": plan.spec.to_dict(),
-        "bundle": plan.bundle.to_json(),
-        "plan": plan.job.to_json(),
-    }
+    documents = documents_of(plan)
     backend = wiring.open_backend(config, project_root=project_root)
     stored: JobRecord = backend.create({"record": record.to_json(), "documents": documents})
     return stored
+
+
+def documents_of(plan: SubmissionPlan) -> dict[str, dict[str, Any]]:
+    """What a job's folder holds, by file stem."""
+    return {
+        "spec": plan.spec.to_dict(),
+        "bundle": plan.bundle.to_json(),
+        "plan": plan.job.to_json(),
+        "given": plan.given.to_json(),
+    }
 
 
 # ---------------------------------------------------------------- the specification

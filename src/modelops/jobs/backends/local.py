@@ -12,7 +12,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +23,7 @@ from modelops.jobs.folder import (
     list_job_folders,
     open_job_folder,
 )
-from modelops.jobs.lifecycle import Event
+from modelops.jobs.lifecycle import Event, transition
 from modelops.jobs.record import HEARTBEAT_SECONDS, JobRecord
 from modelops_contracts.atomic import FileLock, write_atomically
 from modelops_contracts.errors import Conflict, Unavailable
@@ -120,24 +120,34 @@ class LocalJobBackend:
         """Where a job's files are. Raises NotFound."""
         return open_job_folder(self.results_root, job_id)
 
-    def resume(self, job_id: str, *, changes: Mapping[str, Any] | None = None) -> JobRecord:
+    def resume(
+        self,
+        job_id: str,
+        *,
+        changes: Mapping[str, Any] | None = None,
+        prepare: Callable[[JobFolder], Mapping[str, Any] | None] | None = None,
+    ) -> JobRecord:
         """Put an ended or lost job back into the queue; ``changes`` go into its plan's settings.
 
-        Raises Conflict when it still runs or has succeeded.
+        ``prepare`` may change the job's documents while no driver can take it, and gives what then
+        changes in its record, or None. Raises Conflict when it still runs, or when it has succeeded
+        and nothing has changed.
         """
         folder = open_job_folder(self.results_root, job_id)
         with _without_driver(folder, job_id, "mops jobs resume"):
-            if folder.observe().state is JobState.SUCCEEDED:
+            _mark_lost(folder)
+            transition(folder.read_record().state, Event.RESUME)
+            changed = None if prepare is None else prepare(folder)
+            if folder.read_record().state is JobState.SUCCEEDED and changed is None:
                 raise Conflict(
                     f"job {job_id} has succeeded; nothing is missing", code="job.nothing_to_do"
                 )
-            _mark_lost(folder)
             if changes:
                 plan = folder.read_document(folder.plan)
                 plan["settings"] = {**plan["settings"], **changes}
                 write_atomically(folder.plan, json.dumps(plan, indent=2))
             folder.cancel_request.unlink(missing_ok=True)
-            return folder.apply(Event.RESUME)
+            return folder.apply(Event.RESUME, **(changed or {}))
 
     def launch(self, job_id: str) -> None:
         """Start a detached driver for a queued job; returns when it has taken the job.

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -29,7 +29,13 @@ class Backend(Protocol):
 
     def delete(self, job_id: str) -> None: ...
 
-    def resume(self, job_id: str, *, changes: Mapping[str, Any] | None = None) -> JobRecord: ...
+    def resume(
+        self,
+        job_id: str,
+        *,
+        changes: Mapping[str, Any] | None = None,
+        prepare: Callable[[JobFolder], Mapping[str, Any] | None] | None = None,
+    ) -> JobRecord: ...
 
     def logs(self, job_id: str, *, follow: bool = False) -> Iterator[str]: ...
 
