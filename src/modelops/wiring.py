@@ -13,10 +13,11 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, cast
 
-from modelops.config.environments import Environment, Registry, load_environment
+from modelops.config.environments import Environment, load_environment
 from modelops.config.model import Config
+from modelops.config.registries import Registry
 from modelops.config.sources import read_environ
-from modelops_contracts.auth import Credential
+from modelops.logins import find_logins
 from modelops_contracts.ports import ArtifactStore, NullReporter, Reporter
 
 if TYPE_CHECKING:
@@ -45,8 +46,6 @@ ADAPTERS: Mapping[str, str] = MappingProxyType(
         "jobs.local": "modelops.jobs.backends.local:LocalJobBackend",
         "artifacts.layout": "modelops_bundle.oci.layout:LayoutStore",
         "artifacts.registry": "modelops_bundle.oci.remote:RemoteStore",
-        "logins.given": "modelops_bundle.oci.auth:GivenCredential",
-        "logins.docker": "modelops_bundle.oci.auth:DockerLogins",
     }
 )
 
@@ -93,12 +92,19 @@ def open_registry(
     config: Config, place: Registry, repository: str, *, tell: Callable[[str], None] | None = None
 ) -> Any:
     """One repository of a registry, by its full name there (RemoteStore)."""
+    from modelops_bundle.oci.proxies import read_proxies
+
     variables = read_environ()
+    trusted = variables.get("MODELOPS_CA_BUNDLE")
     return _load("artifacts.registry")(
         place.host,
         repository,
-        sources=_logins(place, variables),
+        sources=find_logins(place, variables),
+        login_required=place.requires_auth,
         plain_http=_is_on(variables.get("MODELOPS_BUNDLE_INSECURE")) or place.plain_http,
+        ca_file=place.ca_file,
+        also_trust=Path(trusted).expanduser() if trusted else None,
+        proxies=read_proxies(variables),
         cache_dir=config.paths.bundle_cache,
         tell=tell,
     )
@@ -122,32 +128,20 @@ def open_reference(
     place = open_environment(config).registry
     if not found.host:
         return open_artifacts(config, found.repository, tell=tell), wanted, found.repository
-    known = place if place is not None and place.host == found.host else Registry(found.host)
+    known = _registry_at(found.host, place)
     name = found.repository.removeprefix(f"{known.prefix}/" if known.prefix else "")
     return open_registry(config, known, found.repository, tell=tell), wanted, name
 
 
-def _logins(place: Registry, variables: Mapping[str, str]) -> list[Any]:
-    """Where a login may be found, in the order of asking."""
-    if place.credentials == "none":
-        return []
-    sources: list[Any] = []
-    if place.credentials == "auto":
-        for prefix in ("MODELOPS_REGISTRY", "REGISTRY"):
-            user, secret = (variables.get(f"{prefix}_{name}") for name in ("USERNAME", "PASSWORD"))
-            if user and secret:
-                sources.append(_load("logins.given")(Credential(user, secret)))
-                break
-    home = Path(variables.get("HOME") or Path.home())
-    docker = Path(variables.get("DOCKER_CONFIG") or home / ".docker") / "config.json"
-    runtime, settings = variables.get("XDG_RUNTIME_DIR"), variables.get("XDG_CONFIG_HOME")
-    podman = [
-        variables.get("REGISTRY_AUTH_FILE"),
-        f"{runtime}/containers/auth.json" if runtime else None,
-        f"{settings or home / '.config'}/containers/auth.json",
-    ]
-    paths = [docker, *(Path(path) for path in podman if path)]
-    return sources + [_load("logins.docker")(path) for path in paths]
+def _registry_at(host: str, place: Registry | None) -> Registry:
+    """The registry of that host: the environment's own, or one that only docker's logins open.
+
+    User name and password of the variables are for the environment's registry, where it has one;
+    a reference that somebody was sent must not carry them to another machine.
+    """
+    if place is None:
+        return Registry(host)
+    return place if place.host == host else Registry(host, credentials="docker")
 
 
 def _is_on(value: str | None) -> bool:

@@ -45,7 +45,10 @@ def __getattr__(name: str) -> Path:
 
 @dataclass(frozen=True, slots=True)
 class RegistryConfig(FrozenValue):
-    """An OCI registry by host, or a directory in OCI layout (provider "layout" with ``path``)."""
+    """An OCI registry by host, or a directory in OCI layout (provider "layout" with ``path``).
+
+    ``plain_http``: without encryption; no login is sent to another machine then.
+    """
 
     provider: str
     login_server: str = ""
@@ -53,6 +56,7 @@ class RegistryConfig(FrozenValue):
     password: str | None = field(default=None, repr=False)
     requires_auth: bool = False
     path: str | None = field(default=None, kw_only=True)
+    plain_http: bool | None = field(default=None, kw_only=True)
 
     def __post_init__(self) -> None:
         _check_provider(self.provider, _REGISTRY_PROVIDERS, "registry")

@@ -2,53 +2,32 @@
 
 ``local`` is built in and needs no file; ``environments/local.yaml`` may move its bundles and its
 results elsewhere. ``environments/<name>.yaml`` of kind local adds others: jobs run on this machine,
-bundles are kept in a folder or in an OCI registry. Other kinds are refused by name.
+bundles are kept in a folder or in an OCI registry. Other kinds are refused by name. Files of the
+existing suite (``bundle-env/<name>.yaml``) say where bundles are kept; jobs run here then, too.
 """
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote, urlsplit
 
 from modelops.config.paths import Paths
+from modelops.config.registries import Registry, split_address
 from modelops_contracts.errors import Detail, InvalidInput, NotFound, nearest
+
+if TYPE_CHECKING:
+    from modelops_contracts.bundle_environment import StorageConfig
 
 __all__ = ["Environment", "Registry", "list_environments", "load_environment"]
 
 _KNOWN = {
     "schema", "name", "kind", "registry.url", "registry.plain_http", "registry.credentials",
-    "storage.url",
+    "registry.ca_file", "storage.url",
 }  # fmt: skip
-_REGISTRY_URL = re.compile(
-    r"((?:[a-zA-Z0-9](?:[a-zA-Z0-9.-]*[a-zA-Z0-9])?|\[[0-9a-fA-F:]+\])(?::[0-9]{1,5})?)"
-    r"((?:/[a-z0-9]+(?:(?:[._]|__|-+)[a-z0-9]+)*)*)/?"
-)
 _CREDENTIALS = ("auto", "docker", "none")
-
-
-@dataclass(frozen=True, slots=True)
-class Registry:
-    """An OCI registry: ``host[:port]``, and what stands before the name of each repository.
-
-    ``plain_http`` None: without encryption on this machine only. ``credentials``: ``auto``
-    (variables, then the logins of docker and podman), ``docker`` (those logins only) or ``none``.
-    """
-
-    host: str
-    prefix: str = ""
-    plain_http: bool | None = None
-    credentials: str = "auto"
-
-    def __str__(self) -> str:
-        return f"{self.host}/{self.prefix}" if self.prefix else self.host
-
-    def repository(self, name: str) -> str:
-        """The name of a repository in the registry."""
-        return f"{self.prefix}/{name}" if self.prefix else name
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +35,8 @@ class Environment:
     """One place to run.
 
     Bundles are in ``registry``, or in ``artifacts`` where there is none; results are in
-    ``results`` or in the project.
+    ``results`` or in the project. ``storage`` is where the existing suite kept large files of
+    bundles: they are read from there.
     """
 
     name: str
@@ -65,6 +45,7 @@ class Environment:
     results: Path | None = None
     origin: str = "built in"
     registry: Registry | None = None
+    storage: StorageConfig | None = None
 
     @property
     def bundles(self) -> str:
@@ -97,12 +78,23 @@ def load_environment(name: str, paths: Paths) -> Environment:
             hint="mops env list",
             code="env.not_found",
         )
+    older = paths.older_environments / f"{name}.yaml"
+    found = _apply_older_file(built_in, older) if older.is_file() else built_in
     file = paths.environments / f"{name}.yaml"
-    if not file.is_file():
-        if name == "local":
-            return built_in
-        raise _not_local(name)
-    return _apply_file(built_in, file)
+    return _apply_file(found, file) if file.is_file() else found
+
+
+def _apply_older_file(environment: Environment, file: Path) -> Environment:
+    from modelops.config.older_environments import read_older_environment
+
+    found = read_older_environment(file)
+    return replace(
+        environment,
+        registry=found.registry,
+        artifacts=found.artifacts or environment.artifacts,
+        storage=found.storage,
+        origin=str(file),
+    )
 
 
 def _not_local(name: str) -> InvalidInput:
@@ -127,9 +119,9 @@ def _apply_file(environment: Environment, file: Path) -> Environment:
     changes: dict[str, Any] = {"origin": str(file)}
     url = tree.get("registry.url")
     if isinstance(url, str) and url.startswith("oci:"):
-        changes["artifacts"] = _folder(url, "oci:")
-    else:
-        changes["registry"] = _read_registry(tree, file, mistakes)
+        changes |= {"artifacts": _folder(url, "oci:"), "registry": None}
+    elif any(key.startswith("registry.") for key in tree):
+        changes["registry"] = _read_registry(tree, file, environment.registry, mistakes)
     place = tree.get("storage.url")
     if isinstance(place, str) and place.startswith("file://"):
         changes["results"] = _folder(place, "file://")
@@ -144,27 +136,43 @@ def _apply_file(environment: Environment, file: Path) -> Environment:
 
 
 def _read_registry(
-    tree: Mapping[str, object], file: Path, mistakes: list[Detail]
+    tree: Mapping[str, object], file: Path, older: Registry | None, mistakes: list[Detail]
 ) -> Registry | None:
-    url = tree.get("registry.url")
     plain, credentials = tree.get("registry.plain_http"), tree.get("registry.credentials")
+    ca_file = tree.get("registry.ca_file")
     if plain is not None and not isinstance(plain, bool):
         mistakes.append(Detail(f"{file} registry.plain_http", "must be true or false"))
     if credentials not in (None, *_CREDENTIALS):
         text = f"must be one of {', '.join(_CREDENTIALS)}; a password is never written here"
         mistakes.append(Detail(f"{file} registry.credentials", text))
-    if url is None:
-        return None
-    found = _REGISTRY_URL.fullmatch(url) if isinstance(url, str) else None
+    if ca_file is not None and not isinstance(ca_file, str):
+        mistakes.append(Detail(f"{file} registry.ca_file", "must be the path of a PEM file"))
+    found = _read_address(tree, file, older, mistakes)
     if found is None:
+        return None
+    given: dict[str, Any] = {
+        "plain_http": None if plain is None else plain is True,
+        "credentials": credentials,
+        "ca_file": None if ca_file is None else Path(str(ca_file)).expanduser().absolute(),
+    }
+    return replace(found, **{key: value for key, value in given.items() if value is not None})
+
+
+def _read_address(
+    tree: Mapping[str, object], file: Path, older: Registry | None, mistakes: list[Detail]
+) -> Registry | None:
+    """The registry of this file; that of the existing suite's file where this one names none."""
+    if "registry.url" not in tree:
+        return older
+    address = split_address(tree["registry.url"])
+    if address is None:
         # The value is not repeated: it may hold a password.
         text = "must be host[:port][/prefix], or oci:<folder>; no scheme, no user name"
         mistakes.append(Detail(f"{file} registry.url", text))
         return None
-    return Registry(
-        found.group(1), found.group(2).strip("/"), plain is True if plain is not None else None,
-        str(credentials or "auto"),
-    )  # fmt: skip
+    # A login belongs to the registry it was written for, and to no other.
+    same = older is not None and older.host == address[0]
+    return replace(older, prefix=address[1]) if older and same else Registry(*address)
 
 
 def _explain_unknown(key: str) -> str:

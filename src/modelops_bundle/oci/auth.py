@@ -15,7 +15,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 from urllib.parse import urlencode
 
 from modelops_contracts.auth import Credential
@@ -73,24 +73,31 @@ class DockerLogins:
             return None
         except (OSError, ValueError):
             raise InvalidInput(f"{self._path} is not a readable docker configuration") from None
-        helper = data.get("credHelpers", {}).get(host)
+        if not isinstance(data, Mapping):
+            raise InvalidInput(f"{self._path} is not a readable docker configuration")
+        helper = _section(data, "credHelpers").get(host)
         if helper:
             return _ask_helper(str(helper), host)
-        found = _from_auths(data.get("auths", {}), host)
+        found = _from_auths(_section(data, "auths"), host)
         if found is None and data.get("credsStore"):
             return _ask_helper(str(data["credsStore"]), host)
         return found
 
 
-def _from_auths(auths: Mapping[str, Mapping[str, str]], host: str) -> Credential | None:
+def _section(data: Mapping[str, Any], name: str) -> Mapping[str, Any]:
+    found = data.get(name)
+    return found if isinstance(found, Mapping) else {}
+
+
+def _from_auths(auths: Mapping[str, Any], host: str) -> Credential | None:
     for name, entry in auths.items():
-        if re.sub(r"^https?://", "", name).split("/")[0] != host:
+        if re.sub(r"^https?://", "", name).split("/")[0] != host or not isinstance(entry, Mapping):
             continue
         if entry.get("identitytoken"):
-            return Credential(TOKEN_USER, entry["identitytoken"])
+            return Credential(TOKEN_USER, str(entry["identitytoken"]))
         if entry.get("auth"):
             try:
-                user, _, secret = base64.b64decode(entry["auth"]).decode().partition(":")
+                user, _, secret = base64.b64decode(str(entry["auth"])).decode().partition(":")
             except (binascii.Error, UnicodeDecodeError):
                 raise InvalidInput(f"the docker login of {host} cannot be read") from None
             return Credential(user, secret)
@@ -163,17 +170,19 @@ class Authenticator:
     """Answers a registry's challenges and remembers the answers, for all threads.
 
     `encrypted` says whether the registry is reached through TLS, or is this machine; no secret is
-    sent otherwise.
+    sent otherwise. With `required` nothing is asked before a login is known.
     """
 
     def __init__(
         self, host: str, sources: Sequence[CredentialSource], ask: AskTokenService,
-        *, encrypted: bool, clock: Callable[[], float] = time.monotonic,
+        *, encrypted: bool, required: bool = False,
+        clock: Callable[[], float] = time.monotonic,
     ) -> None:  # fmt: skip
         self._host = host
         self._sources = sources
         self._ask = ask
         self._encrypted = encrypted
+        self._required = required
         self._clock = clock
         self._lock = threading.Lock()
         self._tokens: dict[str, _Token] = {}
@@ -184,6 +193,7 @@ class Authenticator:
         with self._lock:
             token = self._tokens.get(action)
             if token is None:
+                self._insist()
                 return None
             if token.expires_at is not None and self._clock() >= token.expires_at:
                 token = self._tokens[action] = self._log_in(self._challenges[action], action)
@@ -203,6 +213,11 @@ class Authenticator:
                 raise self._denied("the user name or the password is wrong")
             self._challenges[action] = challenge
             self._tokens[action] = self._log_in(challenge, action)
+
+    def _insist(self) -> None:
+        if self._required and self._login() is None:
+            raise self._denied("the environment says requires_auth, and no login is known")
+        self._required = False
 
     def _choose(self, header: str) -> Challenge:
         offered = parse_challenges(header)

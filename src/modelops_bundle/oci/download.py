@@ -8,7 +8,8 @@ from typing import Any
 from urllib3.exceptions import HTTPError
 
 from modelops_bundle.oci.answers import Answer
-from modelops_bundle.oci.http import BLOCK, RegistryHttp
+from modelops_bundle.oci.connections import BLOCK
+from modelops_bundle.oci.http import RegistryHttp
 from modelops_contracts.errors import IntegrityError
 
 

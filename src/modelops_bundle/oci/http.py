@@ -29,6 +29,8 @@ from modelops_bundle.oci.answers import (
     json_of,
 )
 from modelops_bundle.oci.auth import Authenticator, CredentialSource, is_loopback
+from modelops_bundle.oci.connections import BLOCK, Connections
+from modelops_bundle.oci.proxies import ProxySettings
 from modelops_contracts.errors import (
     AccessDenied,
     Interrupted,
@@ -36,7 +38,6 @@ from modelops_contracts.errors import (
     Unavailable,
 )
 
-BLOCK = 256 * 1024
 _LARGEST_ANSWER = 8 * 1024 * 1024
 _REDIRECTS = frozenset({301, 302, 303, 307, 308})
 _CLOUDS = (".azurecr.io", ".amazonaws.com", ".pkg.dev", "gcr.io", "ghcr.io", "docker.io")
@@ -73,7 +74,8 @@ class RegistryHttp:
 
     `plain_http` None means http on this machine and https everywhere else. Until the registry has
     answered for the first time everything together takes no longer than `patience.first_answer`.
-    `tell` gets a line for every wait above a second.
+    `tell` gets a line for every wait above a second. `ca_file` says how to know this registry: it
+    is reached through TLS then; `also_trust` is for all of them.
     """
 
     def __init__(
@@ -82,7 +84,10 @@ class RegistryHttp:
         *,
         plain_http: bool | None = None,
         ca_file: Path | None = None,
+        also_trust: Path | None = None,
+        proxies: ProxySettings | None = None,
         sources: Sequence[CredentialSource] = (),
+        login_required: bool = False,
         parallel: int = 8,
         patience: Patience | None = None,
         tell: Callable[[str], None] = _tell_nobody,
@@ -95,12 +100,12 @@ class RegistryHttp:
             raise InvalidInput(f"plain_http: {host} is reached through https only")
         self._plain = is_loopback(host) and ca_file is None if plain_http is None else plain_http
         self.base = f"{'http' if self._plain else 'https'}://{host}"
-        self._pool = urllib3.PoolManager(
-            num_pools=8, maxsize=parallel, retries=False, blocksize=BLOCK,
-            ca_certs=str(ca_file) if ca_file is not None else None,
-        )  # fmt: skip
+        trusted = tuple(path for path in (ca_file, also_trust) if path is not None)
+        self._pool = Connections(parallel=parallel, ca_files=trusted, proxies=proxies)
         encrypted = not self._plain or is_loopback(host)
-        self._login = Authenticator(host, sources, self._ask_token_service, encrypted=encrypted)
+        self._login = Authenticator(
+            host, sources, self._ask_token_service, encrypted=encrypted, required=login_required
+        )
         self._answered = False
         self._deadline: float | None = None
         self._progress = time.monotonic()
@@ -193,7 +198,8 @@ class RegistryHttp:
         now = time.monotonic()
         if self._deadline is None:
             self._deadline = now + patience.first_answer
-            self._look_up(what)
+            if self._pool.proxy_for(self.base) is None:  # else the proxy knows the name
+                self._look_up(what)
         left = max(0.05, self._deadline - time.monotonic())
         return urllib3.Timeout(connect=min(patience.connect, left), read=min(patience.read, left))
 
@@ -264,7 +270,7 @@ class RegistryHttp:
         try:
             content = _in_pieces(body, self.moved) if body is not None else None
             raw = self._pool.request(
-                verb, url, headers=sent, body=content, timeout=timeout,  # type: ignore[arg-type]
+                verb, url, headers=sent, body=content, timeout=timeout,
                 preload_content=False, redirect=False,
             )  # fmt: skip
             data = b""

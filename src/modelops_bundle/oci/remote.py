@@ -18,10 +18,12 @@ from modelops_bundle.config import check_tag, is_repository
 from modelops_bundle.oci import media_types
 from modelops_bundle.oci.answers import Answer
 from modelops_bundle.oci.auth import CredentialSource
+from modelops_bundle.oci.connections import BLOCK
 from modelops_bundle.oci.download import BlobReader
-from modelops_bundle.oci.http import BLOCK, Body, Patience, RegistryHttp
+from modelops_bundle.oci.http import Body, Patience, RegistryHttp
 from modelops_bundle.oci.layout import VerifyingReader
 from modelops_bundle.oci.parallel import run_parallel
+from modelops_bundle.oci.proxies import ProxySettings
 from modelops_bundle.oci.reference import is_digest
 from modelops_bundle.oci.referrers import ask_referrers
 from modelops_bundle.oci.upload import BlobUpload
@@ -57,6 +59,9 @@ class RemoteStore:
         sources: Sequence[CredentialSource] = (),
         plain_http: bool | None = None,
         ca_file: Path | None = None,
+        also_trust: Path | None = None,
+        proxies: ProxySettings | None = None,
+        login_required: bool = False,
         cache_dir: Path | None = None,
         parallel: int = 8,
         patience: Patience | None = None,
@@ -72,7 +77,8 @@ class RemoteStore:
         self._configs: set[str] = set()
         self._sent: dict[str, bytes] = {}
         self.http = RegistryHttp(
-            host, plain_http=plain_http, ca_file=ca_file, sources=sources, parallel=parallel,
+            host, plain_http=plain_http, ca_file=ca_file, also_trust=also_trust, proxies=proxies,
+            sources=sources, login_required=login_required, parallel=parallel,
             patience=patience, **({"tell": tell} if tell is not None else {}),
         )  # fmt: skip
 

@@ -152,3 +152,24 @@ def test_schemes_that_nobody_knows() -> None:
     login = Authenticator(HOST, [], lambda *_: {}, encrypted=True)
     with pytest.raises(AccessDenied, match="negotiate"):
         login.answer("Negotiate", "pull", refused=None)
+
+
+@pytest.mark.parametrize("text", ["[]", "1", '"x"'])
+def test_a_docker_file_of_another_kind(tmp_path: Path, text: str) -> None:
+    (tmp_path / "config.json").write_text(text)
+    with pytest.raises(InvalidInput, match="not a readable docker configuration"):
+        DockerLogins(tmp_path / "config.json").find(HOST)
+
+
+@pytest.mark.parametrize("data", [{"auths": None}, {"auths": {HOST: None}}, {"credHelpers": []}])
+def test_empty_sections_of_a_docker_file(tmp_path: Path, data: object) -> None:
+    assert write(tmp_path, data).find(HOST) is None
+
+
+def test_a_login_that_is_required_is_asked_for_at_once() -> None:
+    login = Authenticator(HOST, [], lambda *_: {}, encrypted=True, required=True)
+    with pytest.raises(AccessDenied, match="requires_auth"):
+        login.header("pull")
+    known = GivenCredential(Credential("me", "word"))
+    login = Authenticator(HOST, [known], lambda *_: {}, encrypted=True, required=True)
+    assert login.header("pull") is None
