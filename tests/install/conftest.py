@@ -9,6 +9,7 @@ import pytest
 
 from support.install import SHELLS, World, find_shell
 from support.install_machine import (
+    UV,
     GitServer,
     Machine,
     Wheels,
@@ -43,6 +44,13 @@ def wheels(tmp_path_factory: pytest.TempPathFactory, worker_id: str) -> Wheels:
 @pytest.fixture
 def machine(tmp_path: Path, wheels: Wheels) -> Machine:
     return make_machine(tmp_path, wheels)
+
+
+@pytest.fixture(params=["newest", "oldest"])
+def each_uv(request: pytest.FixtureRequest, tmp_path: Path, wheels: Wheels) -> Machine:
+    """A machine with the uv of this environment, and one with the oldest that install.sh takes."""
+    program = wheels.oldest_uv if request.param == "oldest" else UV
+    return make_machine(tmp_path, wheels, program)
 
 
 @pytest.fixture

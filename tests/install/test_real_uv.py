@@ -13,11 +13,12 @@ import pytest
 
 from modelops import __version__
 from support.install import ROOT, run, snapshot
-from support.install_machine import UV, GitServer, Machine
+from support.install_machine import GitServer, Machine
 from support.install_wheels import commit_all, copy_checkout, git, toy_wheel
 
 
-def test_install_again_uninstall(machine: Machine) -> None:
+def test_install_again_uninstall(each_uv: Machine) -> None:
+    machine = each_uv
     before = snapshot(machine.home)
     machine.install_offline().expect(0)
     machine.check_installed()
@@ -36,7 +37,8 @@ def test_install_again_uninstall(machine: Machine) -> None:
     machine.check_installed()
 
 
-def test_over_every_old_layout(machine: Machine) -> None:
+def test_over_every_old_layout(each_uv: Machine) -> None:
+    machine = each_uv
     toys = machine.root / "toys"
     for name, package, command in (
         ("modelops", "modelops", "mops"),
@@ -118,7 +120,11 @@ def test_from_a_checkout_and_its_edits(machine: Machine) -> None:
     assert len(list((machine.home / ".modelops" / "dist").iterdir())) == 1
 
 
-def test_from_git_by_branch_tag_and_commit(machine: Machine) -> None:
+@pytest.mark.parametrize(
+    "each_uv", ["newest", pytest.param("oldest", marks=pytest.mark.nightly)], indirect=True
+)
+def test_from_git_by_branch_tag_and_commit(each_uv: Machine) -> None:
+    machine = each_uv
     checkout = make_checkout(machine)
     mark(checkout, "main")
     commit_all(checkout)
@@ -131,6 +137,8 @@ def test_from_git_by_branch_tag_and_commit(machine: Machine) -> None:
     assert read_mark(machine) == "fix"
     assert machine.receipt["commit"] == fixed
     assert machine.say_version() == {f"{__version__} ({fixed[:7]})"}
+    log = "".join(path.read_text() for path in (machine.home / ".modelops" / "logs").iterdir())
+    assert log.count(" tool install --force") == log.count(" tool install --force --offline") == 1
     machine.install("--from", url).expect(0)
     assert read_mark(machine) == "main"
     machine.install("--from", url, "--ref", "v9").expect(0)
@@ -140,7 +148,8 @@ def test_from_git_by_branch_tag_and_commit(machine: Machine) -> None:
     both = machine.install("--from", url, "--branch", "fix-x").expect(2)
     assert f"--ref {fixed} (the branch)" in both.err
     machine.install("--from", url, "--ref", fixed[:12]).expect(1)
-    machine.install("--from", url, "--ref", fixed).expect(0)
+    exact = machine.install("--from", url, "--ref", fixed, "--dry-run").expect(0)
+    assert f"modelops @ git+{url}@{fixed}" in exact.err
     assert read_mark(machine) == "fix"
     machine.check_installed()
 
@@ -170,38 +179,6 @@ def test_private_git(machine: Machine, git_server: GitServer) -> None:
         if isinstance(content, bytes) and b"s3cret" in content
     ]
     assert stored == []
-
-
-def test_what_the_script_relies_on(machine: Machine) -> None:
-    """Behaviour of uv that the script is built around; a uv that changes it must be noticed."""
-    toys = machine.root / "toys"
-    tool = toy_wheel(toys, "modelops-calabaria", "modelops_calabaria", "cb")
-    other = toy_wheel(toys, "other", "other", "cb")
-    machine.uv("tool", "install", tool)
-    text = (machine.tools / "modelops-calabaria" / "bin" / "cb").read_text()
-    assert text.startswith("#!/bin/sh\n'''exec' ")  # the home holds a blank
-    failed = run(
-        [UV, "tool", "install", "--force", "--offline", "--no-index", "modelops-calabaria==9"],
-        env=machine.env,
-        cwd=machine.root,
-    )
-    assert failed.code != 0
-    (machine.bin / "cb").unlink()
-    (machine.bin / "cb").write_text("somebody else's")
-    machine.uv("tool", "install", "--force", other)
-    assert (machine.bin / "cb").is_symlink()  # --force overwrites any file
-    (machine.bin / "cb").unlink()
-    (machine.bin / "cb").symlink_to(
-        machine.tools / "other" / "bin" / "cb"
-    )  # by hand: as good as uv's own
-    machine.uv("tool", "uninstall", "modelops-calabaria")
-    assert not (machine.bin / "cb").is_symlink()  # removed although it led to another tool
-    (machine.bin / "cb").symlink_to(machine.tools / "other" / "bin" / "cb")
-    (machine.tools / "other").rename(machine.root / "away")
-    (machine.root / "away").rename(machine.tools / "other")
-    assert run([machine.bin / "cb"], env=machine.env, cwd=machine.root).out == "old\n"
-    machine.uv("tool", "uninstall", "other")
-    assert list(machine.bin.iterdir()) == []
 
 
 @pytest.mark.slow

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import fcntl
 import json
+import re
 import socket
 import subprocess
 import sys
@@ -16,7 +17,7 @@ from typing import Any
 
 import uv
 
-from support.install import COMMANDS, ROOT, Outcome, find_testbed, run, skip_or_fail
+from support.install import COMMANDS, ROOT, SCRIPT, Outcome, find_testbed, run, skip_or_fail
 from support.install_wheels import GIT_ENV
 
 UV = uv.find_uv_bin()
@@ -25,11 +26,12 @@ MINOR = f"python3.{sys.version_info[1]}"
 
 @dataclass(frozen=True, slots=True)
 class Wheels:
-    """Our wheel, all it needs, and a cache for uv that stays warm over the session."""
+    """Our wheel, all it needs, a warm cache for uv, and the oldest uv that install.sh takes."""
 
     folder: Path
     cache: Path
     ours: Path
+    oldest_uv: str
 
 
 def gather_wheels(place: Path) -> Wheels:
@@ -45,10 +47,22 @@ def gather_wheels(place: Path) -> Wheels:
             fetch = [sys.executable, "-m", "pip", "download", "--quiet", "--dest", str(folder)]
             fetch += [*map(str, folder.glob("*.whl")), "hatchling>=1.27"]
             done = subprocess.run(fetch, capture_output=True, text=True, check=False)
+            if done.returncode == 0:
+                done = fetch_oldest_uv(place / "oldest")
             (place / ("failed" if done.returncode else "ready")).write_text(done.stderr[-500:])
     if (place / "failed").exists():
         skip_or_fail(f"the package index gives no wheels: {(place / 'failed').read_text()}")
-    return Wheels(folder, place / "cache", next(folder.glob("modelops-*.whl")))
+    ours = next(folder.glob("modelops-*.whl"))
+    return Wheels(folder, place / "cache", ours, str(place / "oldest" / "bin" / "uv"))
+
+
+def fetch_oldest_uv(folder: Path) -> subprocess.CompletedProcess[str]:
+    """Install the version that install.sh names as its minimum into a folder."""
+    found = re.search(r"MIN_UV=([0-9.]+)", SCRIPT.read_text())
+    assert found is not None
+    install = [sys.executable, "-m", "pip", "install", "--quiet", "--target", str(folder)]
+    command = [*install, f"uv=={found.group(1)}"]
+    return subprocess.run(command, capture_output=True, text=True, check=False)
 
 
 @dataclass(slots=True)
@@ -58,6 +72,7 @@ class Machine:
     root: Path
     wheels: Wheels
     env: dict[str, str]
+    uv_program: str = UV
 
     @property
     def home(self) -> Path:
@@ -79,7 +94,7 @@ class Machine:
 
     def uv(self, *arguments: str | Path) -> Outcome:
         env = self.env | {"UV_OFFLINE": "1"}
-        return run([UV, *arguments], env=env, cwd=self.root).expect(0)
+        return run([self.uv_program, *arguments], env=env, cwd=self.root).expect(0)
 
     @property
     def receipt(self) -> dict[str, Any]:
@@ -127,7 +142,7 @@ def make_machine(root: Path, wheels: Wheels, uv_program: str = UV) -> Machine:
         "SHELL": "/bin/bash",
         **GIT_ENV,
     }
-    made = Machine(root, wheels, env)
+    made = Machine(root, wheels, env, uv_program)
     made.home.mkdir()
     return made
 
