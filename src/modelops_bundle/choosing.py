@@ -108,8 +108,9 @@ def remove_files(
         for argument in paths:
             chosen.update(_tracked_at(project, tracked, argument, cwd))
         needed = {item.as_posix() for item in load_registry(project.root).get_all_dependencies()}
-        write_tracked(project.root, set(tracked) - chosen)
+        # Deleted first: when this is cut short, the same command finds the paths again.
         deleted = [path for path in sorted(chosen) if delete and _unlink(project.root / path)]
+        write_tracked(project.root, set(tracked) - chosen)
     return Removed(tuple(sorted(chosen)), tuple(deleted), tuple(sorted(chosen & needed)))
 
 

@@ -1,31 +1,51 @@
-"""Bundle commands killed in the middle, and many of them at once: nothing is lost."""
+"""Bundle commands killed at each of their writes, and many of them at once: nothing is lost."""
 
 from __future__ import annotations
 
-import json
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 
-PROGRAM = Path(__file__).resolve().parents[2] / "support" / "crashing.py"
+from support.crash_runs import run_program
+
+TIMES = 100  # where a command has more failpoints than that, so many are chosen at random
 
 
-def crash(folder: Path, name: str, times: int) -> dict[str, int]:
-    done = subprocess.run(
-        [sys.executable, str(PROGRAM), str(folder), name, str(times), "20"],
-        capture_output=True, text=True, check=False, timeout=280,
-    )  # fmt: skip
-    assert done.returncode == 0, done.stderr[-3000:]
-    answer: dict[str, int] = json.loads(done.stdout)
-    return answer
+@pytest.mark.parametrize(
+    ("name", "fewest"),
+    [
+        ("register", 20), ("refresh", 20), ("add", 10), ("remove", 8), ("push", 50),
+        ("pull", TIMES), ("clone", 50), ("cache", 30), ("gc", 20),
+    ],
+)  # fmt: skip
+def test_killed_anywhere_nothing_is_lost_and_the_next_run_heals(
+    tmp_path: Path, name: str, fewest: int
+) -> None:
+    found = run_program("crashing", tmp_path, name, TIMES, 20)
+    assert found["points"] == min(TIMES, found["of"])
+    assert found["points"] >= fewest
 
 
-@pytest.mark.parametrize(("name", "times"), [("register", 30), ("refresh", 35), ("push", 35)])
-def test_killed_at_a_random_write(tmp_path: Path, name: str, times: int) -> None:
-    assert crash(tmp_path, name, times)["writes"] > 10
+@pytest.mark.nightly
+@pytest.mark.parametrize("name", ["register", "refresh", "push", "pull", "clone"])
+def test_killed_at_every_point(tmp_path: Path, name: str) -> None:
+    found = run_program("crashing", tmp_path, name, 10_000, 20, timeout=3600)
+    assert found["points"] == found["of"]
 
 
-def test_many_at_once_are_all_kept(tmp_path: Path) -> None:
-    assert crash(tmp_path, "together", 8) == {"together": 8}
+def test_many_registrations_additions_and_refreshes_at_once_are_all_kept(tmp_path: Path) -> None:
+    assert run_program("crashing_races", tmp_path, "register", 8) == {"at_once": 24}
+
+
+def test_refresh_against_push(tmp_path: Path) -> None:
+    assert run_program("crashing_races", tmp_path, "refresh-push", 10)["pushed"] > 0
+
+
+def test_pull_against_edit(tmp_path: Path) -> None:
+    assert run_program("crashing_races", tmp_path, "pull-edit", 25)["rounds"] == 25
+
+
+def test_of_two_pushes_to_one_tag_exactly_one_wins(tmp_path: Path) -> None:
+    """In a layout directory: always, and the other is told at once."""
+    found = run_program("crashing_races", tmp_path, "push-push", 200)
+    assert found == {"rounds": 200, "both": 0}
