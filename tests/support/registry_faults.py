@@ -335,6 +335,9 @@ class _Handler(BaseHTTPRequestHandler):
         self._answer(404, {}, _error("NAME_UNKNOWN"))
 
     def _begin(self, name: str) -> None:
+        if self.query.get("mount") in self.registry.blobs and "from" in self.query:
+            self._answer(201, {"Location": f"/v2/{name}/blobs/{self.query['mount']}"})
+            return
         upload = secrets.token_hex(8)
         with self.registry.lock:
             self.registry.uploads[upload] = bytearray()

@@ -187,6 +187,7 @@ class Authenticator:
         self._lock = threading.Lock()
         self._tokens: dict[str, _Token] = {}
         self._challenges: dict[str, Challenge] = {}
+        self._password: str | None = None  # of Basic: the same for every action
 
     def header(self, action: str) -> str | None:
         """Return the value of `Authorization` for an action (`pull` or `push`), if one is known."""
@@ -194,7 +195,7 @@ class Authenticator:
             token = self._tokens.get(action)
             if token is None:
                 self._insist()
-                return None
+                return self._password
             if token.expires_at is not None and self._clock() >= token.expires_at:
                 token = self._tokens[action] = self._log_in(self._challenges[action], action)
             return token.header
@@ -234,7 +235,8 @@ class Authenticator:
             return self._fetch_token(challenge, login)
         if login is None:
             raise self._denied("it asks for a user name and a password, and none is known")
-        return _Token(_basic(login))
+        self._password = _basic(login)
+        return _Token(self._password)
 
     def _login(self) -> Credential | None:
         for source in self._sources:

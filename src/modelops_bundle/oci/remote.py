@@ -22,6 +22,7 @@ from modelops_bundle.oci.connections import BLOCK
 from modelops_bundle.oci.download import BlobReader
 from modelops_bundle.oci.http import Body, Patience, RegistryHttp
 from modelops_bundle.oci.layout import VerifyingReader
+from modelops_bundle.oci.mounts import mount_blob
 from modelops_bundle.oci.parallel import run_parallel
 from modelops_bundle.oci.proxies import ProxySettings
 from modelops_bundle.oci.reference import is_digest
@@ -74,6 +75,7 @@ class RemoteStore:
         self.parallel = parallel
         self._cache_dir = cache_dir
         self._present: set[str] = set()
+        self._elsewhere: dict[str, str] = {}
         self._configs: set[str] = set()
         self._sent: dict[str, bytes] = {}
         self.http = RegistryHttp(
@@ -152,9 +154,14 @@ class RemoteStore:
         return digest
 
     def has_blob(self, digest: str) -> bool:
-        """Say whether a blob is there; nothing is asked about those of manifests seen there."""
+        """Say whether a blob is there; nothing is asked about those of manifests seen there.
+
+        One that is known to be in another repository of the registry is claimed from it.
+        """
         _check_digest(digest)
-        return digest in self._present or self.blob_size(digest) is not None
+        if digest in self._present or self._claim(digest):
+            return True
+        return self.blob_size(digest) is not None
 
     def blob_size(self, digest: str) -> int | None:
         """Ask the registry for the size of a blob; None when it is not there."""
@@ -200,6 +207,8 @@ class RemoteStore:
         A source that cannot be read from any offset is copied to a temporary file first.
         """
         _check_digest(digest)
+        if self._claim(digest):
+            return
         if source.seekable():
             self._upload(digest, source)
             if isinstance(source, io.BytesIO):  # a config, perhaps: its manifest will tell
@@ -239,6 +248,22 @@ class RemoteStore:
         """
         _check_digest(digest)
         return ask_referrers(self.http, self.repository, digest, artifact_type)
+
+    def recall_manifest(self, digest: str) -> bytes | None:
+        """Return a manifest that was seen before, from the cache; nothing is asked."""
+        return self._cached("manifests", digest) if is_digest(digest) else None
+
+    def tell_elsewhere(self, digest: str, repository: str) -> None:
+        """Let this store know that another repository of its registry holds a blob."""
+        self._elsewhere[digest] = repository
+
+    def _claim(self, digest: str) -> bool:
+        """Mount a blob from where it is known to be; False when it has to be sent after all."""
+        other = self._elsewhere.pop(digest, None)
+        if other is None or not mount_blob(self.http, self.repository, digest, other):
+            return False
+        self._present.add(digest)
+        return True
 
     def _upload(self, digest: str, source: BinaryIO) -> None:
         sessions = self._cache_dir / "uploads" if self._cache_dir is not None else None

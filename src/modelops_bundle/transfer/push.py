@@ -17,6 +17,7 @@ from modelops_bundle.manifest import (
     build_manifest,
     sha256_of,
 )
+from modelops_bundle.mounting import offer_mounts
 from modelops_bundle.oci import media_types
 from modelops_bundle.preflight import remember_sketches
 from modelops_bundle.project import Project
@@ -94,6 +95,7 @@ def _transfer(plan: PushPlan, store: BundleStore, reporter: Reporter | None) -> 
         if not _is_remembered(plan, plan.remote):
             _remember(plan, plan.remote)
         return PushResult(plan, plan.remote, plan.content, pushed=False)
+    offer_mounts(plan.project, store)
     telling = reporter or _nobody()
     telling.start("Packing and sending layers", len(plan.buckets))
     layers, sent, count = send_layers(plan, store, telling)
@@ -107,7 +109,7 @@ def _transfer(plan: PushPlan, store: BundleStore, reporter: Reporter | None) -> 
     _check_tag(store, plan, digest)
     _remember(plan, digest)
     telling.finish()
-    reused = sum(layer.size for layer in plan.reused.values())
+    reused = sum(layer.size for layer in layers) - sent
     return PushResult(plan, digest, plan.content, True, sent, reused, count)
 
 
@@ -197,5 +199,7 @@ def _is_remembered(plan: PushPlan, digest: str) -> bool:
 
 def _remember(plan: PushPlan, digest: str) -> None:
     state = {row.path: (row.sha256, row.mode) for row in plan.rows}
-    write_baseline(plan.project, plan.reference, digest, plan.content, state, plan.registry)
+    write_baseline(
+        plan.project, plan.reference, digest, plan.content, state, plan.registry, pushed=True
+    )
     record_push(plan.project, plan.reference, digest, plan.content)

@@ -173,3 +173,12 @@ def test_a_login_that_is_required_is_asked_for_at_once() -> None:
     known = GivenCredential(Credential("me", "word"))
     login = Authenticator(HOST, [known], lambda *_: {}, encrypted=True, required=True)
     assert login.header("pull") is None
+
+
+def test_a_password_is_sent_for_every_action_once_the_registry_wants_one() -> None:
+    login = Authenticator(
+        HOST, [GivenCredential(Credential("me", "word"))], lambda *_: {}, encrypted=True
+    )
+    assert login.header("push") is None, "not before it was asked for"
+    login.answer('Basic realm="x"', "pull", refused=None)
+    assert login.header("push") == login.header("pull") == f"Basic {basic('me', 'word')}"
