@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from modelops_calabaria.diagnostics.numbers import search_space
+from modelops_calabaria.diagnostics.gates.parameters import search_space
 from modelops_calabaria.outcome.record import CalibrationRecord
 from modelops_calabaria.search_space import Axis
 

@@ -92,16 +92,36 @@ def test_the_winner_of_the_selection_is_no_worse_than_the_first_ranked_trial(
     assert np.mean(winners) <= np.mean([exact(first_ranked(r)) for r in results])
 
 
+# Twenty seeds and the estimator alone. docs/decisions/0006-confirmed-interval.md has the figures.
+
+
 @pytest.mark.nightly
 def test_twenty_seeds_are_honest() -> None:
-    """Confirmed within 2 SE of the exact value in 85 %, near the optimum in 75 % of the seeds."""
+    """No confirmed value is too good, most lie within 2 SE, three of four winners near the best."""
     results = [fit(seed) for seed in range(20)]
-    honest = np.mean([is_honest(r) for r in results])
-    winners = [exact(r.best) for r in results]
-    first = [exact(first_ranked(r)) for r in results]
-    near = np.mean([value <= 30.995 for value in winners])
-    print(f"honest {honest:.0%}, near the optimum {near:.0%}, exact value at the winner "
-          f"{np.mean(winners):.3f}, at the first ranked {np.mean(first):.3f}")  # fmt: skip
-    assert honest >= 0.85
-    assert near >= 0.75
-    assert np.mean(winners) < np.mean(first)
+    errors = np.array([(r.best.objective - exact(r.best)) / r.best.objective_se for r in results])
+    winners = np.array([exact(r.best) for r in results])
+    first = np.array([exact(first_ranked(r)) for r in results])
+    print(f"within 2 SE {np.mean(np.abs(errors) <= 2):.0%}, too good {np.mean(errors < -2):.0%}, "
+          f"near the optimum {np.mean(winners <= 30.995):.0%}, exact value at the winners "
+          f"{winners.mean():.3f}, at the first ranked {first.mean():.3f}")  # fmt: skip
+    assert np.mean(errors < -2) <= 0.05
+    assert np.mean(np.abs(errors) <= 2) >= 0.75
+    assert np.mean(winners <= 30.995) >= 0.75
+    assert winners.mean() < first.mean()
+
+
+@pytest.mark.nightly
+def test_the_interval_of_the_estimator_alone_is_lopsided_in_the_same_way() -> None:
+    """Without any search: 2 SE around the estimate hold the exact value in about 88 %."""
+    truth = exact_loglik(0.55, 0.25)
+    errors = []
+    for repeat in range(200):
+        seeds = tuple(range(20_000 * repeat, 20_000 * (repeat + 1)))
+        estimate = _loglik_evaluation("p", (0,), simulate_loglik(0.55, 0.25, seeds))
+        errors.append((-estimate.objective - truth) / estimate.objective_se)
+    inside = np.mean(np.abs(errors) <= 2)
+    print(f"within 2 SE {inside:.1%}, estimate too low {np.mean(np.array(errors) < -2):.1%}, "
+          f"too high {np.mean(np.array(errors) > 2):.1%}")  # fmt: skip
+    assert 0.82 <= inside <= 0.94
+    assert np.mean(np.array(errors) > 2) <= 0.03

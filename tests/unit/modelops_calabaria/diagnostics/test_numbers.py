@@ -143,6 +143,62 @@ def test_budget_only_when_a_budget_ended_the_search(sound: CalibrationResult) ->
     assert "BUDGET" not in codes(replace(hungry, stop_reason="converged"))
 
 
+def valley(params: Mapping[str, Any], _seed: int) -> float:
+    """Narrow and bent: CMA-ES needs some hundred trials."""
+    x, y = 4 * params["a"] - 2, 4 * params["b"] - 2
+    return -100 * (y - x**2) ** 2 - (1 - x) ** 2
+
+
+def budget_of(result: CalibrationResult) -> list[Finding]:
+    return [finding for finding in diagnose(result) if finding.code == "BUDGET"]
+
+
+def search(max_trials: int, **settings: Any) -> CalibrationResult:
+    plan = make_plan(SPACE, max_trials=max_trials, **settings)
+    return calibrate_plan(plan, FunctionProvider(valley))
+
+
+def test_cmaes_that_was_cut_off_far_from_its_end_is_told() -> None:
+    short = search(20, sampler={"type": "cmaes"}, deterministic=True)
+    assert short.best.objective > 0.5  # it is 0 at the optimum
+    (finding,) = budget_of(short)
+    assert finding.severity == "WARN"
+    assert "resume" in finding.action
+
+
+def test_cmaes_that_ended_by_itself_or_all_but_has_no_budget_finding() -> None:
+    whole = search(1000, sampler={"type": "cmaes"}, deterministic=True)
+    assert whole.stop_reason == "converged"
+    assert budget_of(whole) == []
+    last = whole.trials.height - 5
+    almost = search(last, sampler={"type": "cmaes"}, deterministic=True)
+    assert almost.stop_reason == "max_trials"
+    assert budget_of(almost) == []
+
+
+def with_losses(result: CalibrationResult, losses: list[float], se: float) -> CalibrationResult:
+    columns = [pl.Series("loss", losses), pl.Series("loss_se", [se] * len(losses))]
+    trials = result.trials.head(len(losses)).with_columns(columns)
+    return replace(result, trials=trials, stop_reason="max_trials")
+
+
+def test_a_spread_that_noise_explains_is_none(sound: CalibrationResult) -> None:
+    scattered = [10.0, *(11.0 + 3 * (i % 4) for i in range(39))]
+    cmaes = with_settings(sound, sampler={"type": "cmaes"})
+    (finding,) = budget_of(with_losses(cmaes, scattered, 0.5))
+    assert "before it converged" in finding.message
+    assert budget_of(with_losses(cmaes, scattered, 4.0)) == []
+
+
+def test_a_search_with_few_trials_per_parameter_is_told(sound: CalibrationResult) -> None:
+    level = [5.0] * 19
+    (finding,) = budget_of(with_losses(sound, level, 0.5))
+    assert (finding.value, finding.threshold) == (19, 20)
+    assert budget_of(with_losses(sound, [5.0] * 20, 0.5)) == []
+    design = with_settings(sound, sampler={"type": "qmc"})
+    assert budget_of(with_losses(design, level, 0.5)) == []
+
+
 @pytest.mark.parametrize(("imputed", "severity"), [(2, "WARN"), (400, "FAIL")])
 def test_coverage(sound: CalibrationResult, imputed: int, severity: str) -> None:
     score = replace(sound.best.scores[0], n_imputed=imputed)
