@@ -30,7 +30,7 @@ class Registry:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
-        self.sizes: dict[str, int] = {}
+        self.sizes: dict[tuple[str, str], int] = {}
         self.manifests: dict[tuple[str, str], bytes] = {}
         self.uploads: dict[str, int] = {}
         self.numbers = itertools.count(1)
@@ -94,7 +94,7 @@ class Exchange:
         elif kind == "manifests":
             self.manifest(name, rest)
         elif not rest.startswith("uploads/"):
-            self.blob(rest)
+            self.blob(name, rest)
         elif rest == "uploads/":
             number = str(next(registry.numbers))
             registry.uploads[number] = 0
@@ -106,13 +106,13 @@ class Exchange:
         registry = self.registry
         part = registry.folder / f"upload-{number}"
         self.take(part if name.startswith("kept") else None)
-        have = registry.uploads[number] = registry.uploads[number] + self.size
+        have = registry.uploads[number] = registry.uploads.get(number, 0) + self.size
         if self.verb != "PUT":
             place = f"/v2/{name}/blobs/uploads/{number}?x=1"
             self.reply(202, Location=place, Range=f"0-{max(0, have - 1)}")
             return
         digest = re.search("digest=(sha256(?::|%3A)[0-9a-f]+)", query).group(1).replace("%3A", ":")
-        registry.sizes[digest] = have
+        registry.sizes[name, digest] = have
         if name.startswith("kept"):
             part.touch()
             part.rename(registry.blob(digest))
@@ -131,8 +131,8 @@ class Exchange:
                     stream.write(self.block[:count])
                 left -= count
 
-    def blob(self, digest: str) -> None:
-        size = self.registry.sizes.get(digest)
+    def blob(self, name: str, digest: str) -> None:
+        size = self.registry.sizes.get((name, digest))
         if size is None:
             self.reply(404)
         elif self.verb == "HEAD":

@@ -179,18 +179,36 @@ def environment() -> dict[str, str]:
     return {**kept, "PYTHONPYCACHEPREFIX": str(Path(tempfile.gettempdir()) / "bundle-bytecode")}
 
 
-def make_project(root: Path, files: int) -> None:
+def make_tracked(root: Path, files: dict[str, bytes]) -> None:
+    """A project that tracks some files and registers nothing."""
+    from modelops_bundle.project import init_project
+    from modelops_bundle.tracking import read_tracked, write_tracked
+
+    root.mkdir(parents=True)
+    for name, data in files.items():
+        (root / name).parent.mkdir(parents=True, exist_ok=True)
+        (root / name).write_bytes(data)
+    init_project(root, name="bench")
+    write_tracked(root, [*read_tracked(root), *files])
+
+
+def make_project(
+    root: Path, files: int, large_files: int = LARGE_FILES, large_bytes: int = LARGE_BYTES
+) -> None:
     from modelops_bundle.project import init_project, open_project
     from modelops_bundle.registering import register
     from modelops_bundle.tracking import read_tracked, write_tracked
 
     chance = random.Random(1)
+    block = chance.randbytes(large_bytes)
     for number in range(files):
         path = root / "data" / f"{number % 40:02d}" / f"{number:05d}.csv"
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(chance.randbytes(SMALL_BYTES // 2).hex().encode())
-    for number in range(LARGE_FILES):
-        (root / "data" / f"large-{number}.bin").write_bytes(chance.randbytes(LARGE_BYTES))
+    for number in range(large_files):
+        with (root / "data" / f"large-{number}.bin").open("wb") as stream:
+            stream.write(number.to_bytes(8, "big"))
+            stream.write(block[8:])
     (root / "models").mkdir()
     (root / "models/helpers.py").write_text(
         "".join(f"def f{n}(x):\n    return [x * {n} for x in range(x) if x > {n}]\n\n\n"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Sequence
 from functools import partial
 from pathlib import Path
 
@@ -18,6 +18,7 @@ from modelops_bundle.receiving import (
     is_one_plain_file,
     receive_file,
 )
+from modelops_bundle.snapshot.index import FileRow
 from modelops_bundle.unpacking import unpack_layer
 from modelops_contracts.atomic import FileLock
 from modelops_contracts.errors import IntegrityError
@@ -44,15 +45,17 @@ def fetch_layers(
     """
     telling = reporter or NullReporter()
     telling.start("Fetching layers", len(numbers))
+    rows, links = index.rows_by_layer(), dict(index.links)
 
     def fetch(number: int) -> None:
+        layer, members = index.layers[number], rows[number]
         try:
-            _fetch(store, index, number, root, partial_dir)
+            _fetch(store, layer, members, links, root, partial_dir)
         except IntegrityError:
-            _remove_files(index, number, root)
+            _remove_files(members, root)
             if not isinstance(store, ResumableStore):
                 raise
-            _fetch(store, index, number, root, partial_dir)
+            _fetch(store, layer, members, links, root, partial_dir)
         telling.advance()
 
     jobs = [partial(fetch, number) for number in sorted(numbers)]
@@ -63,10 +66,13 @@ def fetch_layers(
 
 
 def _fetch(
-    store: ArtifactStore, index: BundleIndex, number: int, root: Path, partial_dir: Path | None
+    store: ArtifactStore,
+    layer: Layer,
+    rows: Sequence[FileRow],
+    links: dict[str, str],
+    root: Path,
+    partial_dir: Path | None,
 ) -> None:
-    layer = index.layers[number]
-    rows, links = index.rows_in(number), dict(index.links)
     if partial_dir is None or not isinstance(store, ResumableStore) or layer.size <= _SMALL:
         with store.get_blob(layer.digest) as stream:
             unpack_layer(stream, layer, rows, links, root, verified=True)
@@ -118,7 +124,7 @@ def _receive(store: ResumableStore, layer: Layer, path: Path) -> None:
         raise arrived_damaged(layer, size)
 
 
-def _remove_files(index: BundleIndex, number: int, root: Path) -> None:
-    for row in index.rows_in(number):
+def _remove_files(rows: Sequence[FileRow], root: Path) -> None:
+    for row in rows:
         with contextlib.suppress(FileNotFoundError, NotADirectoryError):
             (root / row.path).unlink()

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 import unicodedata
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -24,6 +25,8 @@ PACKING = 1
 LONGEST_PATH = 4096
 LONGEST_PART = 255
 _MODES = frozenset({"0644", "0755", "link"})
+# Most paths are of this kind and need no closer look.
+_PLAIN_PATH = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]*(?:/[A-Za-z0-9_][A-Za-z0-9_.-]*)*")
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,9 +65,12 @@ class BundleIndex:
         """Return `path -> (sha256, mode)`."""
         return {row.path: (row.sha256, row.mode) for row in self.files}
 
-    def rows_in(self, layer: int) -> tuple[FileRow, ...]:
-        """Return the files of one layer, sorted."""
-        return tuple(row for row in self.files if self.layer_of[row.path] == layer)
+    def rows_by_layer(self) -> list[tuple[FileRow, ...]]:
+        """Return the files of each layer, sorted."""
+        found: list[list[FileRow]] = [[] for _ in self.layers]
+        for row in self.files:
+            found[self.layer_of[row.path]].append(row)
+        return [tuple(rows) for rows in found]
 
 
 def content_digest(rows: Iterable[FileRow]) -> str:
@@ -144,14 +150,15 @@ def read_index(manifest: bytes, config: bytes) -> BundleIndex:
     """
     if sha256_of(config) != config_of(manifest):
         raise IntegrityError("the bundle's config is not the one its manifest names")
-    bundle = _bundle_of(config)
+    document = _parsed(config)
+    bundle = document[media_types.BUNDLE_KEY]
     if bundle.get("format", FORMAT) > FORMAT:
         raise InvalidInput(
             f"bundle format {bundle['format']} was made by a newer version of modelops",
             hint="install the newest modelops",
         )
     try:
-        index = _read(bundle, json.loads(manifest), json.loads(config))
+        index = _read(bundle, json.loads(manifest), document)
     except (KeyError, TypeError, ValueError, IndexError) as error:
         raise IntegrityError(f"the bundle's index is malformed: {error}") from None
     _check_index(index)
@@ -160,6 +167,8 @@ def read_index(manifest: bytes, config: bytes) -> BundleIndex:
 
 def safe_path(path: str) -> bool:
     """True for a path that may be written below a directory that holds a bundle."""
+    if len(path) <= LONGEST_PART and _PLAIN_PATH.fullmatch(path):
+        return True
     parts = path.split("/")
     if path.startswith("/") or len(path.encode()) > LONGEST_PATH:
         return False
@@ -177,14 +186,16 @@ def _compact(data: Mapping[str, Any]) -> bytes:
     return text.encode()
 
 
-def _bundle_of(config: bytes) -> dict[str, Any]:
+def _parsed(config: bytes) -> dict[str, Any]:
+    """Return a config as data; `InvalidInput` when it holds no index."""
     try:
-        bundle = json.loads(config)[media_types.BUNDLE_KEY]
+        document = json.loads(config)
+        bundle = document[media_types.BUNDLE_KEY]
     except (ValueError, KeyError, TypeError):
         raise InvalidInput("not a bundle: the config holds no index of files") from None
     if not isinstance(bundle, dict):
         raise InvalidInput("not a bundle: the config holds no index of files")
-    return bundle
+    return dict(document)
 
 
 def _read(
@@ -245,7 +256,8 @@ def _check_row(row: FileRow, index: BundleIndex) -> None:
     well_formed = (
         row.mode in _MODES
         and row.size >= 0
-        and is_digest(row.digest)
+        and len(row.sha256) == 64
+        and not row.sha256.strip("0123456789abcdef")
         and 0 <= index.layer_of[row.path] < len(index.layers)
     )
     if not well_formed:

@@ -287,7 +287,8 @@ def _reusable(
     if current is None or current.packing != PACKING:
         return {}
     known = {
-        _layer_key(current.rows_in(number)): layer for number, layer in enumerate(current.layers)
+        _layer_key(members): layer
+        for members, layer in zip(current.rows_by_layer(), current.layers, strict=True)
     }
     by_path = {row.path: row for row in rows}
     found = {
