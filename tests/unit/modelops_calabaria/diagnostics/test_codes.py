@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-import modelops_calabaria.diagnostics.gates as gates
+from modelops_calabaria.diagnostics import gates
 
 PAGE = Path(__file__).resolve().parents[4] / "docs/explanation/what-a-calibration-reports.md"
 
