@@ -9,8 +9,9 @@ from typing import Any, Literal
 from modelops_bundle.diff import State
 from modelops_contracts.registry.ordering import put_in_order
 
-Cause = Literal["both changed", "deleted here", "deleted there", "untracked"]
+Cause = Literal["both changed", "deleted here", "deleted there", "undone there", "untracked"]
 Side = Literal["local", "remote"]
+Facts = tuple[str, str] | None
 
 DIGEST_KEYS = frozenset({
     "digest", "model_digest", "target_digest", "data_digests", "code_digests", "fingerprint",
@@ -46,18 +47,30 @@ class FilePlan:
     conflicts: tuple[FileConflict, ...] = ()
 
 
-def plan_files(local: State, remote: State, base: State, disk: State) -> FilePlan:
+def plan_files(
+    local: State,
+    remote: State,
+    base: State,
+    disk: State,
+    replaced: Mapping[str, Facts] | None = None,
+) -> FilePlan:
     """Decide for every path; each state is `path -> (sha256, mode)`.
 
     `local` holds the tracked files, `disk` those and every other file at a path of `remote`.
-    Untracked files are never written over or deleted.
+    Untracked files are never written over or deleted. `replaced` is what our own push replaced:
+    where the bundle has that again, somebody pushed without having seen ours, and we ask.
     """
+    undone = {
+        path for path, was in (replaced or {}).items() if path in base and remote.get(path) == was
+    }
     found: dict[str, list[str]] = {
         key: [] for key in ("take", "adopt", "delete", "keep", "removed")
     }
     conflicts: list[FileConflict] = []
     for path in sorted({*local, *remote, *base}):
         decision = _decide(local.get(path), remote.get(path), base.get(path), disk.get(path))
+        if path in undone and decision in {"take", "delete"}:
+            decision = "undone there"
         if decision in found:
             found[decision].append(path)
         elif decision:
@@ -65,9 +78,6 @@ def plan_files(local: State, remote: State, base: State, disk: State) -> FilePla
     return FilePlan(
         conflicts=tuple(conflicts), **{key: tuple(paths) for key, paths in found.items()}
     )
-
-
-Facts = tuple[str, str] | None
 
 
 def _decide(local: Facts, remote: Facts, base: Facts, disk: Facts) -> str:
@@ -97,9 +107,11 @@ class ThreeWay:
     conflicts: tuple[FileConflict, ...]
 
 
-def compare_three(local: State, remote: State, base: State) -> ThreeWay:
+def compare_three(
+    local: State, remote: State, base: State, replaced: Mapping[str, Facts] | None = None
+) -> ThreeWay:
     """Group the paths that differ by who changed them."""
-    plan = plan_files(local, remote, base, local)
+    plan = plan_files(local, remote, base, local, replaced)
     return ThreeWay(
         local_only=tuple(path for path in plan.keep if path not in base),
         remote_only=tuple(path for path in plan.take if path not in base),
@@ -117,8 +129,12 @@ def merge_registries(
     base: Mapping[str, Any],
     *,
     prefer: Side | None = None,
+    replaced: Mapping[str, Any] | None = None,
 ) -> tuple[dict[str, Any], tuple[str, ...]]:
     """Merge two registries as plain data, entry by entry; return the result and the conflicts.
+
+    `replaced` is the registry that our own push replaced: an entry that is again as in it was
+    undone by somebody who had not seen the push, which is a conflict.
 
     Digests are no conflict: they are computed again from the files. `prefer` decides for one side
     where both changed an entry; nothing is a conflict then.
@@ -126,9 +142,9 @@ def merge_registries(
     merged: dict[str, Any] = dict(local)
     conflicts: list[str] = []
     for section in _SECTIONS:
-        result, clashes = _merge_section(
-            local.get(section) or {}, remote.get(section) or {}, base.get(section) or {}, prefer
-        )
+        here, there, before = (side.get(section) or {} for side in (local, remote, base))
+        was = replaced.get(section) or {} if replaced is not None else None
+        result, clashes = _merge_section(here, there, before, prefer, was)
         conflicts += [f"{section}.{key}" for key in clashes]
         if result or section in local:
             merged[section] = result
@@ -147,14 +163,15 @@ def _by_origin(moves: list[Mapping[str, Any]]) -> dict[str, Any]:
 
 def _merge_section(
     local: Mapping[str, Any], remote: Mapping[str, Any], base: Mapping[str, Any],
-    prefer: Side | None,
+    prefer: Side | None, replaced: Mapping[str, Any] | None = None,
 ) -> tuple[dict[str, Any], list[str]]:  # fmt: skip
     merged: dict[str, Any] = {}
     clashes: list[str] = []
     for key in dict.fromkeys([*local, *remote]):
         here, there, before = local.get(key), remote.get(key), base.get(key)
+        undone = replaced is not None and _is_undone(there, before, replaced.get(key))
         chosen = here
-        if _essence(here) == _essence(before):
+        if _essence(here) == _essence(before) and not undone:
             chosen = there
         elif _essence(there) not in (_essence(before), _essence(here)):
             chosen = there if prefer == "remote" else here
@@ -165,6 +182,11 @@ def _merge_section(
         elif chosen is not None:
             put_in_order(merged, key, chosen)
     return merged, clashes
+
+
+def _is_undone(there: Any, before: Any, was: Any) -> bool:
+    """True when the other side has again what our push had replaced."""
+    return bool(_essence(there) == _essence(was) != _essence(before))
 
 
 def _essence(entry: Any) -> Any:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from modelops_bundle.baselines import Baseline, read_baseline
+from modelops_bundle.baselines import Baseline, read_baseline, registry_before_push
 from modelops_bundle.cache import fetch_index
 from modelops_bundle.codebase import open_codebase
 from modelops_bundle.config import check_tag
@@ -135,7 +135,14 @@ def plan_pull(
     tracked = set(read_tracked(project.root))
     disk = _on_disk(project, {*tracked, *remote, *base})
     local = {path: facts for path, facts in disk.items() if path in tracked}
-    files = plan_files(*(_without_registry(side) for side in (local, remote, base, disk)))
+    replaced = baseline.replaced if baseline is not None else {}
+    files = plan_files(
+        _without_registry(local),
+        _without_registry(remote),
+        _without_registry(base),
+        _without_registry(disk),
+        replaced={path: was for path, was in replaced.items() if path != REGISTRY_PATH},
+    )
     if restore_deleted:
         files = _restoring(files, disk)
     prefer: Side | None = "remote" if overwrite else "local" if keep_local else None
@@ -212,7 +219,8 @@ def compare(
     baseline = read_baseline(project, reference)
     local = _on_disk(project, read_tracked(project.root))
     base = dict(baseline.files) if baseline is not None else {}
-    return reference, manifest, compare_three(local, remote, base)
+    replaced = baseline.replaced if baseline is not None else {}
+    return reference, manifest, compare_three(local, remote, base, replaced)
 
 
 def refuse_conflicts(plan: PullPlan) -> None:
@@ -316,17 +324,29 @@ def _merge_registry(
         return None, ()
     remote = _registry_of(store, index)
     path = project.registry_path
-    if here is None or here == before:
+    was = registry_before_push(project, baseline) if baseline is not None else None
+    replaced = _parsed(was) if was is not None else None
+    local = path.read_bytes() if here is not None else b""
+    if here is None or (here == before and not undone_entries(local, remote, replaced)):
         return remote, ()
-    local = path.read_bytes()
     base_path = project.storage / "base" / "registry.yaml"
     base = base_path.read_bytes() if base_path.exists() else b""
     if before is None or hashlib.sha256(base).hexdigest() != before[0]:
         base = b""
     merged, clashes = merge_registries(
-        _parsed(local), _parsed(remote), _parsed(base), prefer=prefer
+        _parsed(local), _parsed(remote), _parsed(base), prefer=prefer, replaced=replaced
     )
     return _rendered(local, merged), clashes
+
+
+def undone_entries(
+    local: bytes, remote: bytes, replaced: Mapping[str, Any] | None
+) -> tuple[str, ...]:
+    """Return the entries of our own push that are again as they were before it."""
+    if replaced is None:
+        return ()
+    ours = _parsed(local)
+    return merge_registries(ours, _parsed(remote), ours, replaced=replaced)[1]
 
 
 def _parsed(data: bytes) -> dict[str, Any]:

@@ -130,3 +130,32 @@ def test_moves_of_both_sides_are_kept() -> None:
     )
     assert clashes == ()
     assert merged["moved"] == moves(("a", "b"), ("x", "y"))
+
+
+def test_what_undoes_our_push_is_asked_about() -> None:
+    def state(digests: dict[str, str]) -> dict[str, tuple[str, str]]:
+        return {path: (digest, "0644") for path, digest in digests.items()}
+
+    ours = state({"a": "2", "b": "2", "new": "1", "c": "2"})
+    theirs = state({"a": "1", "b": "3", "c": "2", "d": "1"})
+    replaced = {**state({"a": "1", "b": "1"}), "new": None}
+    plan = plan_files(ours, theirs, ours, ours, replaced)
+    assert [str(item) for item in plan.conflicts] == ["a (undone there)", "new (undone there)"]
+    assert plan.take == ("b", "d")
+    assert plan.delete == ()
+
+
+def test_entries_that_our_push_made_are_not_dropped_unasked() -> None:
+    before = {"targets": {"old": {"weight": 1}, "same": {"weight": 1}}}
+    ours = {"targets": {"old": {"weight": 2}, "same": {"weight": 1}, "new": {"weight": 3}}}
+    theirs = {"targets": {"old": {"weight": 1}, "other": {"weight": 1}}}
+    merged, clashes = merge_registries(ours, theirs, ours, replaced=before)
+    assert clashes == ("targets.old", "targets.new")
+    assert {"new", "old", "other"} == set(merged["targets"])
+    kept, none = merge_registries(ours, theirs, ours, replaced=before, prefer="local")
+    assert none == ()
+    assert kept["targets"] == {
+        "new": {"weight": 3}, "old": {"weight": 2}, "other": {"weight": 1},
+    }  # fmt: skip
+    taken, _ = merge_registries(ours, theirs, ours, replaced=before, prefer="remote")
+    assert taken["targets"] == theirs["targets"]

@@ -428,3 +428,32 @@ def test_a_tag_that_moves_meanwhile(registry: FaultyRegistry, tmp_path: Path) ->
     with pytest.raises(Conflict, match=pushed.manifest):
         apply_push(plan, store)
     assert registry.tags["latest"] == pushed.manifest
+
+
+def test_a_push_that_was_overwritten_in_the_same_moment_is_not_undone_by_the_next_pull(
+    mine: Project, theirs: Project, store: Any
+) -> None:
+    """A registry moves the tag of whoever comes last; both believed that they had won."""
+    edit(mine, "data/cases.csv", "1,3", "1,5")
+    write_files(mine.root, {"targets/more.py": (mine.root / "targets/counts.py").read_text()
+                            .replace("def peak", "def peak2")
+                            .replace("def weekly_cases", "def weekly2")})  # fmt: skip
+    register(mine, "target", "targets/more.py", cwd=mine.root)
+    edit(theirs, "models/helpers.py", "* seed", "+ seed")
+    push(mine, store)
+    push(theirs, store, force=True)
+    with pytest.raises(Conflict) as refused:
+        push(mine, store)
+    assert refused.value.exit_code == 3
+    before = texts(mine)
+    with pytest.raises(PullConflict, match=r"data/cases\.csv \(undone there\)") as caught:
+        pull(mine, store)
+    assert "targets.peak2" in str(caught.value)
+    assert texts(mine) == before
+    pull(mine, store, keep_local=True)
+    assert "1,5" in texts(mine)["data/cases.csv"]
+    assert "+ seed" in texts(mine)["models/helpers.py"]
+    assert {"peak2", "weekly2"} <= set(BundleRegistry.load(mine.registry_path).targets)
+    push(mine, store)
+    pull(theirs, store)
+    assert texts(theirs) == texts(mine)
