@@ -13,8 +13,9 @@ from typing import Any, BinaryIO
 
 from modelops_bundle.config import check_tag, is_repository
 from modelops_bundle.oci import media_types
+from modelops_bundle.oci.external import ExternalBlobs
 from modelops_bundle.oci.reference import is_digest
-from modelops_bundle.oci.store import OtherBytes
+from modelops_bundle.oci.verifying import OtherBytes, VerifyingReader
 from modelops_contracts.atomic import FileLock, write_atomically
 from modelops_contracts.errors import Conflict, IntegrityError, InvalidInput, NotFound, nearest
 from modelops_contracts.expected import ANYTHING, Expected
@@ -30,11 +31,14 @@ class LayoutStore:
     all; tags live in `index.json` and move by compare-and-swap under a lock.
     """
 
-    def __init__(self, path: Path, repository: str) -> None:
+    def __init__(
+        self, path: Path, repository: str, *, external: ExternalBlobs | None = None
+    ) -> None:
         if not is_repository(repository):
             raise InvalidInput(f"{repository!r} is not a repository name")
         self.root = Path(path).absolute() / repository
         self.repository = repository
+        self.external = external or ExternalBlobs()
 
     @property
     def location(self) -> str:
@@ -192,40 +196,6 @@ class LayoutStore:
                     "manifests": updated,
                 }
                 write_atomically(self.root / "index.json", json.dumps(index, indent=1))
-
-
-class VerifyingReader(io.RawIOBase):
-    """Passes bytes on and checks their digest when the end is reached."""
-
-    def __init__(self, stream: BinaryIO, digest: str, *, hint: str | None = None) -> None:
-        super().__init__()
-        self._stream = stream
-        self._hint = hint
-        self._digest = digest
-        self._hash = hashlib.sha256()
-
-    def readable(self) -> bool:
-        """True: this is a stream to read."""
-        return True
-
-    def readinto(self, buffer: Any) -> int:
-        """Read into a buffer; `IntegrityError` at the end of damaged bytes."""
-        data = self._stream.read(len(buffer))
-        buffer[: len(data)] = data
-        self._hash.update(data)
-        if not data and len(buffer) and f"sha256:{self._hash.hexdigest()}" != self._digest:
-            raise IntegrityError(
-                f"blob {self._digest} is damaged: its bytes hash to sha256:"
-                f"{self._hash.hexdigest()}",
-                hint=self._hint,
-            )
-        return len(data)
-
-    def close(self) -> None:
-        """Close the stream underneath as well."""
-        if not self.closed:
-            self._stream.close()
-        super().close()
 
 
 def _with_tag(

@@ -20,14 +20,15 @@ from modelops_bundle.oci.answers import Answer
 from modelops_bundle.oci.auth import CredentialSource
 from modelops_bundle.oci.connections import BLOCK
 from modelops_bundle.oci.download import BlobReader
+from modelops_bundle.oci.external import ExternalBlobs
 from modelops_bundle.oci.http import Body, Patience, RegistryHttp
-from modelops_bundle.oci.layout import VerifyingReader
 from modelops_bundle.oci.mounts import mount_blob
 from modelops_bundle.oci.parallel import run_parallel
 from modelops_bundle.oci.proxies import ProxySettings
 from modelops_bundle.oci.reference import is_digest
 from modelops_bundle.oci.referrers import ask_referrers
 from modelops_bundle.oci.upload import BlobUpload
+from modelops_bundle.oci.verifying import VerifyingReader
 from modelops_contracts.atomic import write_atomically
 from modelops_contracts.errors import Conflict, IntegrityError, InvalidInput, NotFound, nearest
 from modelops_contracts.expected import ANYTHING, Expected
@@ -67,6 +68,7 @@ class RemoteStore:
         parallel: int = 8,
         patience: Patience | None = None,
         tell: Callable[[str], None] | None = None,
+        external: ExternalBlobs | None = None,
     ) -> None:
         if not is_repository(repository):
             raise InvalidInput(f"{repository!r} is not a repository name")
@@ -75,6 +77,7 @@ class RemoteStore:
         self.parallel = parallel
         self._cache_dir = cache_dir
         self._present: set[str] = set()
+        self.external = external or ExternalBlobs()
         self._elsewhere: dict[str, str] = {}
         self._configs: set[str] = set()
         self._sent: dict[str, bytes] = {}

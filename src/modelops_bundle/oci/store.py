@@ -5,12 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Protocol
 
-from modelops_contracts.errors import IntegrityError
 from modelops_contracts.ports import ArtifactStore
-
-
-class OtherBytes(IntegrityError):  # noqa: N818  (named as its parent)
-    """What was given to be stored has another digest than was said."""
 
 
 class BundleStore(ArtifactStore, Protocol):

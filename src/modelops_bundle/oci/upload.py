@@ -14,7 +14,7 @@ from urllib.parse import parse_qsl, quote, urlencode, urljoin, urlsplit
 from modelops_bundle.hashing import Sha256, read_blocks
 from modelops_bundle.oci.answers import Answer, Broken
 from modelops_bundle.oci.http import Body, RegistryHttp
-from modelops_bundle.oci.store import OtherBytes
+from modelops_bundle.oci.verifying import OtherBytes
 from modelops_contracts.atomic import write_atomically
 from modelops_contracts.errors import InvalidInput, ModelOpsError, NotFound, Unavailable
 

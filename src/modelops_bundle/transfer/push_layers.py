@@ -61,7 +61,7 @@ def send_layers(
 
 def _send(store: BundleStore, packed: PackedLayer, path: str) -> None:
     """Send a layer; its digest also proves that no file changed since it was packed."""
-    from modelops_bundle.oci.store import OtherBytes
+    from modelops_bundle.oci.verifying import OtherBytes
     from modelops_bundle.packing import changed_while_packed
 
     try:
