@@ -1,56 +1,35 @@
-"""What `mops doctor` looks at. Every check is a function without arguments that returns a Check."""
+"""What `mops doctor` looks at. A check is a function without arguments that returns a Check."""
 
 from __future__ import annotations
 
 import os
-import sys
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+import shlex
+from collections.abc import Callable
 from functools import partial
 from pathlib import Path
-from typing import Literal
 
-from modelops._build import VERSION
 from modelops.cli._call import Call
 from modelops.cli._console import size
-from modelops.cli._damage import find_damage
-from modelops.cli._tree import CONSOLES
+from modelops.cli.mops._check import Check, Status
+from modelops.cli.mops._installation_checks import find_installation_checks
 from modelops_contracts.errors import ModelOpsError
 
-Status = Literal["ok", "warn", "fault", "skipped"]
-MIN_GIT = (2, 31)
 LOW_DISK, NO_DISK = 1 << 30, 100 << 20
 FEW_FILES = 256
-
-
-@dataclass(frozen=True, slots=True)
-class Check:
-    """One thing that was looked at. `hint` says what to do when it is not ok."""
-
-    name: str
-    status: Status
-    detail: str
-    hint: str | None = None
-
 
 Look = Callable[[], Check]
 
 
 def find_checks(call: Call, *, install_only: bool) -> dict[str, Look]:
     """Return the checks by name, in the order they are shown."""
-    search = call.environment.get("PATH", "")
-    checks: dict[str, Look] = {
-        "python": check_python,
-        "consoles": partial(check_consoles, Path(sys.executable).parent, search),
-        "packages": check_packages,
-        "uv": check_uv,
-        "git": partial(check_git, search),
-    }
+    checks = find_installation_checks(call)
     if not install_only:
         checks |= {
             "configuration": partial(check_configuration, call),
             "environment": partial(check_environment, call),
+            **({"registry": partial(check_registry, call)} if call.flags.get("env") else {}),
             "home": partial(check_home, call),
+            "secrets": partial(check_secrets, call),
             "project": partial(check_project, call),
             "disk": partial(check_disk, call),
             "open files": check_open_files,
@@ -83,97 +62,6 @@ def run_checks(checks: dict[str, Look], timeout: float) -> list[Check]:
     return [found.get(name, Check(name, "fault", late)) for name in checks]
 
 
-def check_python() -> Check:
-    version = ".".join(map(str, sys.version_info[:3]))
-    return Check("python", "ok", f"{version} at {sys.executable}")
-
-
-def check_consoles(folder: Path, search: str) -> Check:
-    """All three stand beside this interpreter, and PATH finds these before any other."""
-    missing = [name for name in CONSOLES if not (folder / name).is_file()]
-    if missing:
-        return Check(
-            "consoles",
-            "fault",
-            f"{', '.join(missing)} missing in {folder}",
-            "Install modelops anew.",
-        )
-    for name in CONSOLES:
-        first = find_on_path(name, search)
-        if first is None:
-            return Check(
-                "consoles", "warn", f"{folder} is not on PATH", f'export PATH="{folder}:$PATH"'
-            )
-        if not first.samefile(folder / name):
-            return Check(
-                "consoles",
-                "warn",
-                f"{first} comes before {folder / name} on PATH",
-                f"Remove {first}, or put {folder} first on PATH.",
-            )
-    return Check("consoles", "ok", f"{', '.join(CONSOLES)} {VERSION} in {folder}")
-
-
-def find_on_path(name: str, search: str) -> Path | None:
-    for part in search.split(os.pathsep):
-        candidate = Path(part or ".") / name
-        if candidate.is_file() and os.access(candidate, os.X_OK):
-            return candidate
-    return None
-
-
-def check_packages() -> Check:
-    """Each of our import packages belongs to one distribution and is as it was installed."""
-    damage = find_damage()
-    if damage is not None:
-        return Check("packages", "fault", damage.detail, damage.repair)
-    return Check("packages", "ok", "each owned by one distribution, as installed")
-
-
-def check_uv() -> Check:
-    try:
-        from uv import find_uv_bin
-
-        path = find_uv_bin()
-    except (ImportError, FileNotFoundError):
-        return Check(
-            "uv",
-            "fault",
-            "not in this environment; isolated environments cannot be built",
-            "Install modelops anew.",
-        )
-    return Check("uv", "ok", f"{first_line([path, '--version'])} at {path}")
-
-
-def check_git(search: str) -> Check:
-    path = find_on_path("git", search)
-    if path is None:
-        return Check("git", "warn", "not on PATH", "Install git 2.31 or newer.")
-    words = first_line([str(path), "--version"]).split()
-    version = words[2] if len(words) > 2 else "unknown"
-    if read_version(version) < MIN_GIT:
-        return Check("git", "warn", f"{version} is older than 2.31", "Install git 2.31 or newer.")
-    return Check("git", "ok", version)
-
-
-def read_version(text: str) -> tuple[int, ...]:
-    """`2.100.1-rc2` -> (2, 100, 1)."""
-    numbers = []
-    for part in text.split("."):
-        digits = part.partition("-")[0]
-        if not digits.isdigit():
-            break
-        numbers.append(int(digits))
-    return tuple(numbers)
-
-
-def first_line(arguments: Sequence[str]) -> str:
-    import subprocess
-
-    done = subprocess.run(arguments, capture_output=True, text=True, check=False)
-    return done.stdout.partition("\n")[0]
-
-
 def check_configuration(call: Call) -> Check:
     try:
         config = call.config
@@ -194,6 +82,32 @@ def check_environment(call: Call) -> Check:
     except ModelOpsError as error:
         return Check("environment", "fault", str(error), error.hint)
     return Check("environment", "ok", f"{found.name} ({found.kind}), bundles in {found.artifacts}")
+
+
+def check_registry(call: Call) -> Check:
+    """The registry of the environment that was asked about answers, and knows us."""
+    from modelops.wiring import open_artifacts, open_environment
+
+    try:
+        registry = open_environment(call.config).registry
+        if registry is None:
+            return Check("registry", "skipped", "this environment keeps bundles in a folder")
+        open_artifacts(call.config, "modelops-doctor").tags()
+    except ModelOpsError as error:
+        return Check("registry", "fault", str(error), error.hint)
+    return Check("registry", "ok", str(registry))
+
+
+def check_secrets(call: Call) -> Check:
+    """Nobody else can read what is in the folder of secrets."""
+    folder = home_of(call) / "secrets"
+    if not folder.exists():
+        return Check("secrets", "ok", "none are kept here")
+    open_ones = [path for path in (folder, *folder.rglob("*")) if path.stat().st_mode & 0o077]
+    if open_ones:
+        detail = f"others may read {open_ones[0]}"
+        return Check("secrets", "fault", detail, f"chmod -R go-rwx {shlex.quote(str(folder))}")
+    return Check("secrets", "ok", f"only you can read {folder}")
 
 
 def check_home(call: Call) -> Check:

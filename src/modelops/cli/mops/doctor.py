@@ -10,7 +10,8 @@ import click
 from modelops.cli._call import Call, Done
 from modelops.cli._click import command
 from modelops.cli._console import Screen, plural, table
-from modelops.cli.mops._checks import Check, find_checks, run_checks
+from modelops.cli.mops._check import Check
+from modelops.cli.mops._checks import find_checks, run_checks
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,6 +7,7 @@ import sys
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from modelops._build import VERSION
 from modelops.cli._call import Call
@@ -55,16 +56,22 @@ def describe_installation(receipt: Path) -> dict[str, str | None]:
         "source": None,
         "receipt": None,
     }
+    written = read_receipt(receipt)
+    if written is not None:
+        known.update(method=written["method"], source=written["source"], receipt=str(receipt))
+    return known
+
+
+def read_receipt(receipt: Path) -> dict[str, Any] | None:
+    """What install.sh wrote down, if it is about this environment."""
     try:
-        written = json.loads(receipt.read_text(encoding="utf-8"))
+        written: dict[str, Any] = json.loads(receipt.read_text(encoding="utf-8"))
         mine = any(
             Path(one["path"]).resolve().is_relative_to(sys.prefix) for one in written["commands"]
         )
     except (OSError, ValueError, KeyError, TypeError):
-        return known
-    if mine:
-        known.update(method=written["method"], source=written["source"], receipt=str(receipt))
-    return known
+        return None
+    return written if mine else None
 
 
 def in_environment() -> bool:

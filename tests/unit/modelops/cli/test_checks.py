@@ -5,16 +5,20 @@ from __future__ import annotations
 import os
 import time
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
 from modelops.cli._tree import CONSOLES
-from modelops.cli.mops._checks import (
-    Check,
+from modelops.cli.mops import _installation_checks
+from modelops.cli.mops._check import Check
+from modelops.cli.mops._checks import check_secrets, run_checks
+from modelops.cli.mops._installation_checks import (
+    check_azure,
+    check_completion,
     check_consoles,
     check_git,
     read_version,
-    run_checks,
 )
 
 
@@ -71,6 +75,67 @@ def test_git(tmp_path: Path, version: str, status: str) -> None:
     git.chmod(0o755)
     assert check_git(str(tmp_path)).status == status
     assert check_git("/nowhere").status == "warn"
+
+
+def test_all_of_that_name_on_path_are_told_once(tmp_path: Path) -> None:
+    ours, theirs = install(tmp_path / "ours"), install(tmp_path / "theirs")
+    again = tmp_path / "again"
+    again.symlink_to(theirs)
+    search = os.pathsep.join(map(str, (ours, theirs, again, ours)))
+    found = check_consoles(ours, search)
+    assert found.status == "ok"
+    assert found.detail.count(str(theirs / "cb")) == 1
+    assert str(again) not in found.detail
+
+
+def test_the_folder_of_the_links_is_named_where_install_sh_made_them(tmp_path: Path) -> None:
+    ours = install(tmp_path / "ours")
+    found = check_consoles(ours, "/nowhere", tmp_path / "bin")
+    assert found.hint == f'export PATH="{tmp_path / "bin"}:$PATH"'
+
+
+@pytest.mark.parametrize(
+    ("version", "status"), [("2.31.0", "ok"), ("2.9.1", "warn"), ("2.100.0", "ok"), ("", "warn")]
+)
+def test_azure(tmp_path: Path, version: str, status: str) -> None:
+    az = tmp_path / "az"
+    az.write_text(f"#!/bin/sh\necho {version}\n")
+    az.chmod(0o755)
+    assert check_azure(str(tmp_path)).status == status
+    assert check_azure("/nowhere").status == "skipped"
+
+
+def test_azure_that_hangs_is_no_fault(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(_installation_checks, "AZ_SECONDS", 0.1)
+    az = tmp_path / "az"
+    az.write_text("#!/bin/sh\nexec sleep 30\n")
+    az.chmod(0o755)
+    assert check_azure(str(tmp_path)).status == "warn"
+
+
+@pytest.mark.parametrize(
+    ("shell", "said"),
+    [
+        ("/bin/bash", 'eval "$(mops completion bash)"'),
+        ("/usr/bin/fish", "mops completion fish | source"),
+        ("/bin/dash", "none for dash"),
+        ("", "none for an unknown shell"),
+    ],
+)
+def test_completion(shell: str, said: str) -> None:
+    assert said in check_completion(shell).detail
+
+
+def test_secrets_that_others_can_read(tmp_path: Path) -> None:
+    call = SimpleNamespace(environment={"MODELOPS_HOME": str(tmp_path)})
+    assert check_secrets(call).status == "ok"  # type: ignore[arg-type]
+    secret = tmp_path / "secrets" / "token"
+    secret.parent.mkdir(mode=0o700)
+    secret.write_text("s")
+    secret.chmod(0o640)
+    assert str(secret) in check_secrets(call).detail  # type: ignore[arg-type]
+    secret.chmod(0o600)
+    assert check_secrets(call).status == "ok"  # type: ignore[arg-type]
 
 
 def test_a_check_that_hangs_or_breaks_is_a_fault() -> None:
