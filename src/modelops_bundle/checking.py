@@ -76,6 +76,8 @@ def effective_registration(entry: Entry) -> Registration:
         return Registration(
             data=[path.as_posix() for path in entry.data],
             code=[path.as_posix() for path in entry.code],
+            # Where the code says it, the code wins; a plain function says nothing.
+            model_output=entry.model_output if isinstance(entry, TargetEntry) else None,
         )
     return entry.registration
 

@@ -112,14 +112,17 @@ def _patches(scenario: ScenarioSpec) -> dict[str, Any]:
 # ---------------------------------------------------------------- targets
 
 
-def describe_target(source: object, entrypoint: str | None = None) -> TargetDescription:
+def describe_target(
+    source: object, entrypoint: str | None = None, *, model_output: str | None = None
+) -> TargetDescription:
     """The description of a target: a target object, or the function that makes it.
 
-    The observed data are read, so a missing file or column is an error here.
+    ``model_output`` is what a registry says of a function of the older form. The observed data are
+    read, so a missing file or column is an error here.
     """
     from modelops_calabaria.targets import make_target
 
-    target = make_target(source, entrypoint)
+    target = make_target(source, entrypoint, model_output=model_output)
     evaluator = getattr(target, "evaluator", None)
     outputs = _as_names(getattr(target, "model_output", ()))
     return TargetDescription(

@@ -108,7 +108,9 @@ def describe_function(kind: str, reference: str) -> dict[str, Any]:
         name = reference if ":" in reference else _class_reference(reference)
         return describe_model(load_symbol(name)).to_json()
     if kind == "target":
-        return describe_target(load_symbol(reference), _as_module(reference)).to_json()
+        named = _as_module(reference)
+        output = _registered_output(named)
+        return describe_target(load_symbol(reference), named, model_output=output).to_json()
     raise InvalidInput(f"kind must be 'model' or 'target', not {kind!r}")
 
 
@@ -208,7 +210,16 @@ def _target(reference: str) -> Any:
     metadata = getattr(source, "_target_metadata", None) or {}
     files = tuple(Path.cwd() / str(path) for path in (metadata.get("data") or {}).values())
     key = ("target", Path.cwd(), reference, source)
-    return _keep(key, files, lambda: make_target(source, reference))
+    output = _registered_output(reference)
+    return _keep(key, files, lambda: make_target(source, reference, model_output=output))
+
+
+def _registered_output(reference: str) -> str | None:
+    """What the registry says a target is compared with; only the older form needs to be told."""
+    registry = _registry()
+    entries = () if registry is None else registry.targets.values()
+    found = [entry.model_output for entry in entries if entry.entrypoint == reference]
+    return found[0] or None if found else None
 
 
 def _class_reference(path: str) -> str:

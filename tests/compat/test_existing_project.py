@@ -33,7 +33,7 @@ def test_the_study_runs_without_any_preparation(project: Consoles) -> None:
     assert incidence.height == 5 * 25
     assert 7 in incidence["seed"].to_list()
     scores = succeed(project, "mops results show --table targets --json").json["table"]["rows"]
-    assert len(scores) == 3 * 3
+    assert len(scores) == 3 * 5
 
 
 def test_the_calibration_runs_without_any_preparation(project: Consoles) -> None:
@@ -50,11 +50,36 @@ def test_the_calibration_runs_without_any_preparation(project: Consoles) -> None
     )
 
 
+def test_targets_that_are_functions_of_returns_are_calibrated(project: Consoles) -> None:
+    spec = json.loads((project.folder / "calibration.json").read_text())
+    ids = ["total_target", "peak_target"]
+    spec["target_data"] = {"target_ids": ids, "weights": {"peak_target": 0.5}}
+    (project.folder / "returns.json").write_text(json.dumps(spec))
+    succeed(project, "mops run returns.json")
+    folder = Path(succeed(project, "mops results show --json").json["path"])
+    trials = pl.read_parquet(folder / "result" / "trials.parquet")
+    joint = trials["target_total_target"] + 0.5 * trials["target_peak_target"]
+    assert joint.to_list() == pytest.approx(trials["loss"].to_list())
+
+
 def test_the_registry_passes_and_keeps_its_ids(project: Consoles) -> None:
     status = succeed(project, "mops bundle status --json").json
     text = json.dumps(status)
-    for name in ("sir", "inc_target", "late_target", "positivity_target"):
+    for name in ("sir", "inc_target", "late_target", "positivity_target", "peak_target"):
         assert f'"{name}"' in text
+
+
+def test_a_function_of_returns_is_registered_by_its_name(project: Consoles) -> None:
+    succeed(project, "mops bundle unregister peak_target")
+    succeed(project, "mops bundle register-target targets/returns.py")
+    assert "peak_target" not in succeed(project, "mops bundle status --json").out
+    refused = project.run("mops bundle register-target targets/returns.py -t peak_target")
+    assert (refused.code, "--output NAME" in refused.err) == (1, True)
+    line = "mops bundle register-target targets/returns.py -t peak_target --output incidence"
+    succeed(project, line)
+    succeed(project, "mops run study.json -t peak_target")
+    shown = succeed(project, "mops results show --table targets --json").json["table"]
+    assert {row[shown["columns"].index("target")] for row in shown["rows"]} == {"peak_target"}
 
 
 SCRIPT = """
@@ -123,6 +148,13 @@ assert builder.build().algorithm_config["max_trials"] == 100
 registry = BundleRegistry.load(".modelops-bundle/registry.yaml")
 assert registry.validate() == []
 assert registry.models["sir"].class_name == "Sir"
+
+import modelops_calabaria as cb
+total = load_symbol("targets.returns:total_target")
+point = {"beta": 0.4, "gamma": 0.2, "n0": 5}
+found = cb.evaluate(Sir, [total, "targets.returns:peak_target"], point, n_replicates=3)
+assert [score.target for score in found.scores] == ["total_target", "peak_target"]
+assert found.objective == sum(score.value for score in found.scores)
 print("unchanged")
 """
 

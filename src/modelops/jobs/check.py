@@ -119,8 +119,10 @@ def _outside(name: str, value: object, spec: Mapping[str, Any], path: str) -> li
     return [Detail(path, f"{name} = {value!r} is outside its bounds [{lower}, {upper}]")]
 
 
-def needed_outputs(targets: Iterable[TargetDescription]) -> list[str]:
-    """All outputs that these targets read, sorted."""
+def needed_outputs(targets: Sequence[TargetDescription], made: Iterable[str]) -> list[str]:
+    """All outputs that these targets read, sorted; all of ``made`` when one does not say which."""
+    if not all(target.model_outputs for target in targets):
+        return sorted(made)
     return sorted({output for target in targets for output in target.model_outputs})
 
 

@@ -63,7 +63,7 @@ def settle_calibration(job: JobPlan, spec: CalibrationSpec) -> tuple[JobPlan, Sp
     descriptions = [target.description for target in job.targets]
     settled_spec = with_targets(spec, job.targets)
     plan = plan_calibration(settled_spec, job.description, descriptions)
-    outputs = tuple(sorted(spec.outputs or needed_outputs(descriptions)))
+    outputs = tuple(sorted(spec.outputs or needed_outputs(descriptions, job.description.outputs)))
     left_out = [t for t in job.targets if not fits_outputs(t.description, outputs)]
     if left_out:
         raise _missing_outputs(left_out, outputs)

@@ -18,6 +18,7 @@ from modelops_calabaria.calibration.checking import (
     judge_check,
 )
 from modelops_calabaria.calibration.fingerprint import fingerprint
+from modelops_calabaria.calibration.identity import target_digest
 from modelops_calabaria.calibration.journal import FileJournal, Journal, MemoryJournal
 from modelops_calabaria.calibration.local import InProcessProvider, LocalModel
 from modelops_calabaria.calibration.loop import run_calibration
@@ -36,7 +37,6 @@ from modelops_calabaria.diagnostics.numbers import diagnose
 from modelops_calabaria.outcome.findings import FAIL, Finding
 from modelops_calabaria.sampling.study import extend_study
 from modelops_calabaria.targets import resolve_targets
-from modelops_contracts.digests import canonical_json, digest_bytes
 from modelops_contracts.errors import InvalidInput, InvalidType, ModelOpsError
 from modelops_contracts.models import ModelDescription, TargetDescription
 from modelops_contracts.ports import NullReporter, Reporter, SimulationService
@@ -130,7 +130,7 @@ def calibrate(
         fingerprint=fingerprint(
             plan,
             code=description.model_digest,
-            data={about.entrypoint: _target_digest(target) for target, about in described},
+            data={about.entrypoint: target_digest(target) for target, about in described},
         ),
     )
     if folder is not None:
@@ -324,16 +324,3 @@ def _given(**settings: Any) -> dict[str, Any]:
 
 def _open_journal(folder: Path | None) -> Journal:
     return MemoryJournal() if folder is None else FileJournal(folder / "journal.jsonl")
-
-
-def _target_digest(target: Any) -> str:
-    """Over the observed data and how they are scored, as far as a value shows it."""
-    data: Any = getattr(target, "data", None)
-    rows = data.write_csv() if hasattr(data, "write_csv") else repr(data)
-    fields = {
-        "name": str(getattr(target, "name", "")),
-        "data": rows,
-        "evaluator": str(getattr(getattr(target, "evaluator", None), "name", "")),
-        "coverage": str(getattr(target, "coverage", "")),
-    }
-    return digest_bytes(canonical_json(fields))

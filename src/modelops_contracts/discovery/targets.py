@@ -21,11 +21,13 @@ from modelops_contracts.discovery.names import resolve
 from modelops_contracts.errors import InvalidInput
 
 _TARGET_POSITIONS = ("model_output", "data")
+_PLAIN_ARGUMENTS = ("sim_returns", "target_data")
 
 
 @dataclass(frozen=True, slots=True)
 class FoundTarget:
-    """A top-level function decorated as a calibration target."""
+    """A top-level function decorated as a calibration target, or (``plain``) one of the older form:
+    ``f(sim_returns, target_data)`` without a decorator, which is registered by its name alone."""
 
     name: str
     path: str
@@ -37,11 +39,12 @@ class FoundTarget:
     labels: Mapping[str, str] = field(default_factory=dict)
     notes: tuple[Note, ...] = ()
     raw: Mapping[str, Any] = field(default_factory=dict)
+    plain: bool = False
 
     @property
     def selectable(self) -> bool:
         """True when the function is registered without being named."""
-        return not self.name.startswith("_")
+        return not (self.plain or self.name.startswith("_"))
 
     def arguments(self) -> dict[str, Any]:
         """Return the decorator's arguments; source text where they cannot be read."""
@@ -49,7 +52,7 @@ class FoundTarget:
 
 
 def list_targets(facts: ModuleFacts, lookup: Lookup = no_other_files) -> list[FoundTarget]:
-    """Return the decorated target functions of a file in source order."""
+    """Return the target functions of a file in source order, those of the older form as well."""
     found = []
     for name, bindings in facts.bindings.items():
         node = bindings[-1].node
@@ -59,7 +62,17 @@ def list_targets(facts: ModuleFacts, lookup: Lookup = no_other_files) -> list[Fo
             if _is_target_decorator(decorator, facts, lookup):
                 found.append(_describe_target(name, node, decorator, facts, lookup))
                 break
+        else:
+            if _is_plain(node):
+                found.append(FoundTarget(name, facts.path, node.lineno, plain=True))
     return found
+
+
+def _is_plain(node: Scope) -> bool:
+    """By the names of its two arguments, which the older suite's documentation gave them."""
+    if not isinstance(node, ast.FunctionDef):
+        return False
+    return tuple(item.arg for item in node.args.args) == _PLAIN_ARGUMENTS
 
 
 def _is_target_decorator(decorator: ast.expr, facts: ModuleFacts, lookup: Lookup) -> bool:

@@ -27,4 +27,5 @@ def discover_target_functions(path: Path | str) -> list[tuple[str, dict[str, Any
     """
     from modelops_contracts.discovery import list_targets, scan_file
 
-    return [(target.name, target.arguments()) for target in list_targets(scan_file(Path(path)))]
+    found = list_targets(scan_file(Path(path)))
+    return [(target.name, target.arguments()) for target in found if not target.plain]

@@ -103,6 +103,6 @@ def test_outputs_that_targets_need() -> None:
         TargetDescription("t:a", "a", ("prev", "inc"), "loss"),
         TargetDescription("t:b", "b", ("inc",), "loglik"),
     ]
-    assert needed_outputs(targets) == ["inc", "prev"]
+    assert needed_outputs(targets, ["inc", "prev", "more"]) == ["inc", "prev"]
     assert not fits_outputs(targets[0], ["inc"])
     assert fits_outputs(targets[1], ["inc"])
