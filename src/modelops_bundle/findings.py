@@ -12,7 +12,8 @@ STRUCTURAL = frozenset({
     "file_missing", "symbol_missing", "parse_failed", "module_mismatch", "bad_entrypoint",
     "path_outside", "case_mismatch", "not_a_target", "not_a_model", "output_drift",
     "outputs_drift", "data_drift", "scenarios_drift", "weight_drift", "output_unknown",
-    "data_missing", "code_missing", "set_member_missing", "set_weight_unknown", "id_collision",
+    "data_missing", "code_missing", "registry_missing", "set_member_missing",
+    "set_weight_unknown", "id_collision",
 })  # fmt: skip
 
 

@@ -13,6 +13,7 @@ from modelops_bundle.findings import Finding, sort_findings
 from modelops_bundle.fingerprint import find_definition, token_pairs
 from modelops_bundle.ignoring import IGNORE_FILE
 from modelops_bundle.project import LOCK_FILES, Project, hides_registry_from_git
+from modelops_bundle.registry import find_missing_registry
 from modelops_bundle.tracking import read_tracked
 from modelops_contracts.errors import Conflict, Detail, InvalidInput
 from modelops_contracts.registry import (
@@ -24,6 +25,7 @@ from modelops_contracts.registry import (
 )
 
 RUNNERS = frozenset({"modelops", "modelops-calabaria", "calabaria"})
+NEVER_PASSED = frozenset({"parse_failed", "registry_missing"})
 RUN_FILES = (".modelops/manifest.json", "wire.py")
 
 
@@ -64,7 +66,9 @@ def run_preflight(project: Project, codebase: Codebase, registry: BundleRegistry
     wanted = [path for path in (*shipped, *_lock_files(codebase)) if path not in tracked]
     ignored = [path for path in wanted if codebase.ignore.is_ignored(path)]
     vanished = [path for path, row in codebase.files.rows(tracked).items() if row is None]
+    missing = find_missing_registry(project)
     findings = [
+        *([missing] if missing is not None else []),
         *(finding for item in checked.entries for finding in item.findings),
         *checked.findings,
         *(finding for item in checked.entries if item.record is not None
@@ -119,11 +123,12 @@ def remember_sketches(codebase: Codebase, registry: BundleRegistry) -> None:
 def refuse_unready(preflight: Preflight, *, allow_stale: bool = False) -> None:
     """Raise what stops a push: `Conflict` (exit code 3) for structural drift, else `InvalidInput`.
 
-    `allow_stale` lets structural drift pass, except a file that does not parse.
+    `allow_stale` lets structural drift pass, except a file that does not parse and a registry that
+    is gone.
     """
     structural: Sequence[Finding] = preflight.structural
     if allow_stale:
-        structural = [item for item in structural if item.code == "parse_failed"]
+        structural = [item for item in structural if item.code in NEVER_PASSED]
     if structural:
         raise Conflict(
             _listed("the registry does not match the code", structural),

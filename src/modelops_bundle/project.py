@@ -290,7 +290,7 @@ def _repair_project(root: Path, repository: str, tag: str) -> InitResult:
     created = []
     for name, text in _storage_files(repository, tag, None).items():
         if not (storage / name).exists():
-            write_atomically(storage / name, text)
+            write_atomically(storage / name, _agreed(storage, name) or text)
             created.append(f"{BUNDLE_STORAGE_DIR}/{name}")
     if not (root / TRACKED_FILE).exists():
         write_tracked(root, _initial_files(root))
@@ -302,6 +302,13 @@ def _repair_project(root: Path, repository: str, tag: str) -> InitResult:
         root, project.repository, project.environment_name, project.default_tag,
         tuple(created), read_tracked(root),
     )  # fmt: skip
+
+
+def _agreed(storage: Path, name: str) -> bytes | None:
+    """Return the registry of the last push or pull, for one that was deleted."""
+    with suppress(FileNotFoundError):
+        return (storage / "base" / name).read_bytes() if name == "registry.yaml" else None
+    return None
 
 
 def hides_registry_from_git(root: Path) -> bool:

@@ -15,8 +15,10 @@ from modelops_bundle.registry import (
     RegistryPlan,
     RegistryResult,
     apply_plan,
+    find_missing_registry,
     load_registry,
     plan_registration,
+    refuse_missing_registry,
     save_registry,
     validate_with,
 )
@@ -48,6 +50,9 @@ def register(
         plan = plan_registration(
             codebase, load_registry(project.root, cache=codebase.cache), kind, name, wanted
         )
+        missing = find_missing_registry(project)
+        if missing is not None:
+            plan = replace(plan, findings=(_begun_anew(missing), *plan.findings))
         if dry_run:
             return preview_plan(project, plan)
         return apply_plan(project, plan, codebase)
@@ -62,6 +67,7 @@ def refresh(
     then. With `dry_run` the plan is returned with its open decisions.
     """
     with write_project(project, "mops bundle refresh"):
+        refuse_missing_registry(project)
         codebase = open_codebase(project)
         plan = plan_refresh(codebase, load_registry(project.root, cache=codebase.cache), options)
         plan = replace(
@@ -86,6 +92,7 @@ def unregister(
     set, unless `force` takes it out of its sets too.
     """
     with write_project(project, "mops bundle unregister"):
+        refuse_missing_registry(project)
         codebase = open_codebase(project)
         planner = Planner(codebase, load_registry(project.root, cache=codebase.cache))
         for entry_id in ids:
@@ -110,6 +117,7 @@ def set_target_set(
     weight; nothing is written then.
     """
     with write_project(project, "mops bundle target-set set"):
+        refuse_missing_registry(project)
         registry = load_registry(project.root)
         chosen = registry.set_target_set(name, targets or list(registry.targets), weights)
         save_registry(project.root, registry)
@@ -119,6 +127,7 @@ def set_target_set(
 def delete_target_set(project: Project, name: str) -> None:
     """Remove a target set; `NotFound` names the sets there are."""
     with write_project(project, "mops bundle target-set delete"):
+        refuse_missing_registry(project)
         registry = load_registry(project.root)
         if not registry.delete_target_set(name):
             listed = ", ".join(registry.target_sets) or "none"
@@ -132,6 +141,14 @@ def preview_plan(project: Project, plan: RegistryPlan) -> RegistryResult:
     added = tuple(path for path in plan.track if path not in before)
     removed = tuple(path for path in plan.untrack if path in before)
     return RegistryResult(plan, False, added, removed)
+
+
+def _begun_anew(missing: Finding) -> Finding:
+    return Finding(
+        f"{missing.path} was missing and is begun anew; what it named is registered no more",
+        code="registry_missing", severity="warning", path=missing.path, fix="register",
+        hint=missing.hint,
+    )  # fmt: skip
 
 
 def _relative_options(

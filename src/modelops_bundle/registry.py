@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
+from modelops_bundle.baselines import base_registry_path
 from modelops_bundle.candidates import follow_moves
 from modelops_bundle.changes import Change, Decision
 from modelops_bundle.checking import check_registry
@@ -23,7 +24,7 @@ from modelops_bundle.refreshing import RefreshOptions, plan_refresh
 from modelops_bundle.registration import plan_registration
 from modelops_bundle.tracking import read_tracked, refuse_untrackable, write_tracked
 from modelops_contracts.digests import file_sha256
-from modelops_contracts.errors import NotFound, nearest
+from modelops_contracts.errors import Conflict, NotFound, nearest
 from modelops_contracts.registry import (
     REGISTRY_PATH,
     BundleRegistry,
@@ -42,9 +43,11 @@ __all__ = [
     "RegistryPlan",
     "RegistryResult",
     "apply_plan",
+    "find_missing_registry",
     "load_registry",
     "plan_refresh",
     "plan_registration",
+    "refuse_missing_registry",
     "refuse_open_decisions",
     "resolve_entry",
     "save_registry",
@@ -99,6 +102,32 @@ def load_registry(root: Path, *, cache: ParseCache | None = None) -> BundleRegis
     registry = read_registry_data(plain)
     registry.loaded_from = path
     return registry
+
+
+def find_missing_registry(project: Project) -> Finding | None:
+    """Return what to do about a registry that was there and is gone; None when all is well.
+
+    Without the file nothing is registered, which must not pass for what the user wants.
+    """
+    base = base_registry_path(project)
+    if project.registry_path.exists():
+        return None
+    if not base.exists() and REGISTRY_PATH not in read_tracked(project.root):
+        return None
+    restored = "mops bundle init --repair brings back that of the last push or pull"
+    anew = "register the files again: mops bundle register-model PATH, register-target PATH"
+    return Finding(
+        f"{REGISTRY_PATH} is missing, so nothing is registered any more",
+        code="registry_missing", path=REGISTRY_PATH, fix="decide",
+        hint=f"{restored if base.exists() else anew}; or: git checkout {REGISTRY_PATH}",
+    )  # fmt: skip
+
+
+def refuse_missing_registry(project: Project) -> None:
+    """Raise `Conflict` (exit code 3) when the registry is gone."""
+    found = find_missing_registry(project)
+    if found is not None:
+        raise Conflict(str(found), code=found.code, hint=found.hint, exit_code=3)
 
 
 def _read_plain(path: Path) -> object:
