@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import json
 import os
+import subprocess
 import sys
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 #: ru_maxrss counts KiB on Linux and bytes on macOS.
@@ -35,7 +37,24 @@ def spend(arguments: Sequence[str], folder: Path, environment: Mapping[str, str]
     return Spent(usage.ru_utime + usage.ru_stime, usage.ru_maxrss * _RSS_UNIT, code)
 
 
+def spend_apart(arguments: Sequence[str], folder: Path, environment: Mapping[str, str]) -> Spent:
+    """The same from a small process: memory of whoever forks counts as the child's own peak."""
+    done = subprocess.run(
+        [sys.executable, __file__, *arguments],
+        cwd=folder,
+        env=dict(environment),
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    return Spent(**json.loads(done.stdout))
+
+
 def quiet_environment(home: Path) -> dict[str, str]:
     """An empty home, and bytecode in a folder of its own."""
     kept = {key: value for key, value in os.environ.items() if key in {"PATH", "LANG", "TMPDIR"}}
     return {**kept, "HOME": str(home / "home"), "PYTHONPYCACHEPREFIX": str(home / "bytecode")}
+
+
+if __name__ == "__main__":
+    print(json.dumps(asdict(spend(sys.argv[1:], Path.cwd(), os.environ))))
