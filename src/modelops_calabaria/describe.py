@@ -15,11 +15,15 @@ from modelops_contracts.digests import file_sha256
 from modelops_contracts.errors import InvalidInput, InvalidType, InvalidValue
 from modelops_contracts.models import ModelDescription, TargetDescription
 
-__all__ = ["describe_model", "describe_target", "model_digest"]
+__all__ = ["describe_model", "describe_target", "is_inside_a_function", "model_digest"]
 
 
-def describe_model(model: type[BaseModel] | BaseModel) -> ModelDescription:
+def describe_model(
+    model: type[BaseModel] | BaseModel, *, address: str | None = None
+) -> ModelDescription:
     """The description of a model class (or instance).
+
+    ``address`` is what it is called instead of ``module:Class``: nobody is going to import it.
 
     Making one instance is part of it, so a scenario with a typo, an abstract class, or a
     constructor that needs arguments is an error here and not on a worker.
@@ -36,7 +40,7 @@ def describe_model(model: type[BaseModel] | BaseModel) -> ModelDescription:
         _check_scenario(instance, scenario)
     config = () if instance.config_space is None else instance.config_space
     return ModelDescription(
-        class_path=class_path(cls),
+        class_path=address or class_path(cls),
         model_digest=model_digest(cls),
         parameters=tuple(instance.space.to_dict()["parameters"]),
         scenarios={name: _patches(scenario) for name, scenario in scenarios.items()},
@@ -60,12 +64,17 @@ def make_instance(cls: type[BaseModel]) -> BaseModel:
 
 def class_path(cls: type) -> str:
     """``module:Class``; classes inside functions cannot be found again."""
-    if "<locals>" in cls.__qualname__:
+    if is_inside_a_function(cls):
         raise InvalidInput(
             f"{cls.__qualname__} is defined inside a function and cannot be imported",
             hint="move it to the top of a module",
         )
     return f"{cls.__module__}:{cls.__qualname__}"
+
+
+def is_inside_a_function(cls: type) -> bool:
+    """Such a class can be used where it is, and found by nobody else."""
+    return "<locals>" in cls.__qualname__
 
 
 def model_digest(cls: type) -> str:

@@ -18,7 +18,7 @@ from modelops_calabaria.calibration.checking import (
     judge_check,
 )
 from modelops_calabaria.calibration.fingerprint import fingerprint
-from modelops_calabaria.calibration.identity import target_digest
+from modelops_calabaria.calibration.identity import class_digest, target_digest
 from modelops_calabaria.calibration.journal import FileJournal, Journal, MemoryJournal
 from modelops_calabaria.calibration.local import InProcessProvider, LocalModel
 from modelops_calabaria.calibration.loop import run_calibration
@@ -32,7 +32,7 @@ from modelops_calabaria.calibration.studies import (
     simulating,
     study_rows,
 )
-from modelops_calabaria.describe import describe_model, describe_target
+from modelops_calabaria.describe import describe_model, describe_target, is_inside_a_function
 from modelops_calabaria.diagnostics.numbers import diagnose
 from modelops_calabaria.outcome.findings import FAIL, Finding
 from modelops_calabaria.sampling.study import extend_study
@@ -90,7 +90,7 @@ def calibrate(
     """
     _check_service(service)
     instance = _instance_of(model)
-    description = describe_model(instance)
+    description = _describe(instance)
     described = _describe_targets(targets)
     criteria = dict(stop or {})
     spec = build_calibration(
@@ -129,7 +129,7 @@ def calibrate(
         should_stop=lambda: False,
         fingerprint=fingerprint(
             plan,
-            code=description.model_digest,
+            code=_code_digest(instance, description),
             data={about.entrypoint: target_digest(target) for target, about in described},
         ),
     )
@@ -270,8 +270,23 @@ def _instance_of(model: ModelLike) -> BaseModel:
         return model
     if not isinstance(model, type):
         raise InvalidType(f"a model is a class, an instance or 'module:Class', not {model!r}")
-    describe_model(model)  # says what is missing in words
+    _describe(model)  # says what is missing in words
     return model()
+
+
+def _describe(model: type[BaseModel] | BaseModel) -> ModelDescription:
+    """A class given as an object is used as it is, whether or not anybody could import it."""
+    cls = model if isinstance(model, type) else type(model)
+    hidden = is_inside_a_function(cls)
+    return describe_model(model, address=f"in_memory:{cls.__name__}" if hidden else None)
+
+
+def _code_digest(model: BaseModel, description: ModelDescription) -> str:
+    """Of the file; of the class itself where no file tells one version from the next."""
+    cls = type(model)
+    if is_inside_a_function(cls) or not description.model_digest:
+        return class_digest(cls)
+    return description.model_digest
 
 
 def _describe_targets(targets: object) -> list[Described]:

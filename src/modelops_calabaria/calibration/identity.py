@@ -1,4 +1,4 @@
-"""What a target object is, as a digest that survives the process it was made in.
+"""What a target or a model object is, as a digest that survives the process it was made in.
 
 A journal outlives a notebook. Objectives of a target that scores differently must not be taken for
 those of the one that was journalled, so everything a target holds counts: its observations, its
@@ -16,15 +16,33 @@ from typing import Any
 
 from modelops_contracts.digests import canonical_json, digest_bytes
 
-__all__ = ["target_digest"]
+__all__ = ["class_digest", "target_digest"]
 
 _ADDRESS = re.compile(r" at 0x[0-9a-f]+")
 _DEPTH = 12
+_INSTALLED = frozenset({"builtins", "abc", "typing", "modelops_calabaria"})
 
 
 def target_digest(target: object) -> str:
     """64 hex digits over the class, the data and the settings of a target."""
     return digest_bytes(b"calabaria:target:v2|" + canonical_json(_told(target, _DEPTH)))
+
+
+def class_digest(cls: type) -> str:
+    """64 hex digits over a class that no file identifies: its methods and attributes, and those of
+    its bases up to the first one that belongs to an installed module."""
+    own = [base for base in cls.__mro__ if base.__module__.partition(".")[0] not in _INSTALLED]
+    held = [
+        [_name(base), [[name, _told(item, _DEPTH)] for name, item in _written(base)]]
+        for base in own
+    ]
+    return digest_bytes(b"calabaria:class:v1|" + canonical_json(held))
+
+
+def _written(cls: type) -> list[tuple[str, Any]]:
+    """What the author wrote into a class body; the interpreter adds the rest."""
+    items = sorted(vars(cls).items())
+    return [(key, item) for key, item in items if not key.startswith(("__", "_abc_"))]
 
 
 def _told(value: Any, depth: int) -> Any:
