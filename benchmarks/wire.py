@@ -83,7 +83,8 @@ def registry(n_targets: int) -> str:
     )
     return (
         "version: '1.0'\nmodels:\n  trivial:\n    entrypoint: trivial:Trivial\n"
-        f"    path: trivial.py\n    class_name: Trivial\n    model_digest: {digest}\n    outputs: [x]\n"
+        "    path: trivial.py\n    class_name: Trivial\n"
+        f"    model_digest: {digest}\n    outputs: [x]\n"
         f"targets:\n{targets}"
     )
 
