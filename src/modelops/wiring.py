@@ -73,7 +73,8 @@ def open_artifacts(
     """The bundles of one repository. ``tell`` gets a line for every longer wait for a registry."""
     environment = open_environment(config)
     if environment.registry is None:
-        store = _load("artifacts.layout")(environment.artifacts, repository)
+        external = _external(environment)
+        store = _load("artifacts.layout")(environment.artifacts, repository, external=external)
     else:
         place = environment.registry
         store = open_registry(config, place, place.repository(repository), tell=tell)
@@ -107,6 +108,7 @@ def open_registry(
         proxies=read_proxies(variables),
         cache_dir=config.paths.bundle_cache,
         tell=tell,
+        external=_external(open_environment(config)),
     )
 
 
@@ -124,13 +126,27 @@ def open_reference(
     wanted = found.digest or found.tag or "latest"
     if found.layout is not None:
         folder = Path(found.layout)
-        return _load("artifacts.layout")(folder.parent, folder.name), wanted, folder.name
+        external = _external(open_environment(config))
+        store = _load("artifacts.layout")(folder.parent, folder.name, external=external)
+        return store, wanted, folder.name
     place = open_environment(config).registry
     if not found.host:
         return open_artifacts(config, found.repository, tell=tell), wanted, found.repository
     known = _registry_at(found.host, place)
     name = found.repository.removeprefix(f"{known.prefix}/" if known.prefix else "")
     return open_registry(config, known, found.repository, tell=tell), wanted, name
+
+
+def _external(environment: Environment) -> Any:
+    """Access to the storage that bundles of the existing suite keep large files in."""
+    from modelops_bundle.oci.external import ExternalBlobs, StorageLogin
+
+    place = environment.storage
+    if place is None:
+        return ExternalBlobs()
+    return ExternalBlobs(
+        StorageLogin(place.connection_string, place.endpoint, place.access_key, place.secret_key)
+    )
 
 
 def _registry_at(host: str, place: Registry | None) -> Registry:

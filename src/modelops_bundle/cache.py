@@ -17,8 +17,10 @@ from pathlib import Path
 from typing import Any
 
 from modelops_bundle.fetching import fetch_layers
+from modelops_bundle.format_one import is_format_one, read_format_one
 from modelops_bundle.manifest import BundleIndex, config_of, read_index
 from modelops_bundle.oci.reference import is_digest
+from modelops_bundle.raw_layers import note_external
 from modelops_bundle.snapshot.index import FileRow, is_racy, stat_key
 from modelops_bundle.snapshot.scan import hash_file
 from modelops_contracts.atomic import FileLock, write_atomically
@@ -202,10 +204,15 @@ class BundleCache:
 
 
 def fetch_index(store: ArtifactStore, digest: str) -> BundleIndex:
-    """Read and check what a bundle says about itself."""
+    """Read and check what a bundle says about itself, also one of the existing suite."""
     manifest = store.get_manifest(digest)
     with store.get_blob(config_of(manifest)) as stream:
-        return read_index(manifest, stream.read())
+        config = stream.read()
+    if not is_format_one(manifest):
+        return read_index(manifest, config)
+    index = read_format_one(manifest, config)
+    note_external(store, index)
+    return index
 
 
 def _walk(tree: Path, prefix: str = "") -> Iterator[tuple[str, os.stat_result]]:

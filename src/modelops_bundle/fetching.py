@@ -11,6 +11,7 @@ from modelops_bundle.hashing import Sha256, read_blocks
 from modelops_bundle.manifest import BundleIndex, Layer
 from modelops_bundle.oci import media_types
 from modelops_bundle.oci.parallel import run_parallel
+from modelops_bundle.raw_layers import place_raw
 from modelops_bundle.receiving import (
     OtherFrame,
     ResumableStore,
@@ -73,6 +74,9 @@ def _fetch(
     root: Path,
     partial_dir: Path | None,
 ) -> None:
+    if layer.media_type == media_types.RAW:
+        place_raw(store, layer, rows, root)
+        return
     if partial_dir is None or not isinstance(store, ResumableStore) or layer.size <= _SMALL:
         with store.get_blob(layer.digest) as stream:
             unpack_layer(stream, layer, rows, links, root, verified=True)

@@ -24,6 +24,9 @@ FINGERPRINT_FORMAT = 1
 PACKING = 1
 LONGEST_PATH = 4096
 LONGEST_PART = 255
+_IMAGES = frozenset({
+    media_types.CONFIG, "application/vnd.docker.container.image.v1+json",
+})  # fmt: skip
 _MODES = frozenset({"0644", "0755", "link"})
 # Most paths are of this kind and need no closer look.
 _PLAIN_PATH = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]*(?:/[A-Za-z0-9_][A-Za-z0-9_.-]*)*")
@@ -49,6 +52,7 @@ class BundleIndex:
 
     `files` are sorted by the bytes of their paths; `layer_of` gives the layer number of each;
     `links` gives the target text of each link; `models` and `targets` give entry digests.
+    `external` says where the bytes of layers are that the store does not hold (format 1).
     """
 
     files: tuple[FileRow, ...]
@@ -60,6 +64,8 @@ class BundleIndex:
     models: Mapping[str, str] = field(default_factory=dict)
     targets: Mapping[str, str] = field(default_factory=dict)
     packing: int = PACKING
+    format: int = FORMAT
+    external: Mapping[str, str] = field(default_factory=dict)
 
     def state(self) -> dict[str, tuple[str, str]]:
         """Return `path -> (sha256, mode)`."""
@@ -133,13 +139,26 @@ def config_of(manifest: bytes) -> str:
     """
     try:
         data = json.loads(manifest)
-        kind = data.get("artifactType") or data["config"].get("mediaType")
-        digest = str(data["config"]["digest"])
-    except (ValueError, KeyError, TypeError, AttributeError):
+        kind = str(data.get("artifactType") or "")
+        config = data.get("config") or {}
+        media_type, digest = str(config.get("mediaType", "")), str(config.get("digest", ""))
+    except (ValueError, TypeError, AttributeError):
         raise InvalidInput("not a bundle: neither manifest nor artifact") from None
-    if kind != media_types.BUNDLE or not is_digest(digest):
-        raise InvalidInput(f"not a bundle: its type is {kind}")
+    known = kind == media_types.BUNDLE or media_type == media_types.FORMAT_ONE
+    if not known or not is_digest(digest):
+        raise InvalidInput(f"not a bundle: {_describe(data, kind, media_type)}")
     return digest
+
+
+def _describe(data: Mapping[str, Any], kind: str, media_type: str) -> str:
+    """Say what a document is that is not the manifest of a bundle."""
+    if isinstance(data.get("manifests"), list):
+        return f"an index of {len(data['manifests'])} manifests, as images for several systems have"
+    if kind:
+        return f"an artifact of type {kind}"
+    if media_type in _IMAGES:
+        return "a container image"
+    return f"its type is {media_type}" if media_type else "neither manifest nor artifact"
 
 
 def read_index(manifest: bytes, config: bytes) -> BundleIndex:
@@ -161,7 +180,7 @@ def read_index(manifest: bytes, config: bytes) -> BundleIndex:
         index = _read(bundle, json.loads(manifest), document)
     except (KeyError, TypeError, ValueError, IndexError) as error:
         raise IntegrityError(f"the bundle's index is malformed: {error}") from None
-    _check_index(index)
+    check_index(index)
     return index
 
 
@@ -225,7 +244,8 @@ def _read(
     )
 
 
-def _check_index(index: BundleIndex) -> None:
+def check_index(index: BundleIndex) -> None:
+    """Raise `IntegrityError` for paths, links or layers that no honest bundle has."""
     paths = [row.path for row in index.files]
     for path in paths:
         if not safe_path(path):

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from modelops_bundle.cache import BundleCache
+from modelops_bundle.format_one import FORMAT as FORMAT_ONE
+from modelops_bundle.manifest import BundleIndex
 from modelops_bundle.oci.reference import parse_reference
 from modelops_contracts.errors import InvalidInput
 from modelops_contracts.ports import ArtifactStore
@@ -45,14 +47,32 @@ def open_bundle(reference: str, *, store: ArtifactStore, cache_dir: Path) -> Ite
             f"{reference!r} names a tag, which may move; a digest is needed",
             hint="mops bundle push prints the digest",
         )
-    with BundleCache(cache_dir).use(store, digest) as (root, index):
+    with BundleCache(cache_dir).use(store, digest) as (root, said):
         path = root / REGISTRY_PATH
+        registry = BundleRegistry.load(path) if path.is_file() else BundleRegistry()
+        index = said if said.format != FORMAT_ONE else _with_digests(said, registry, root)
         yield OpenBundle(
             root=root,
-            registry=BundleRegistry.load(path) if path.is_file() else BundleRegistry(),
+            registry=registry,
             manifest=digest,
             content=index.content,
             environment=index.environment.digest,
             model_digests=dict(index.models),
             target_digests=dict(index.targets),
         )
+
+
+def _with_digests(index: BundleIndex, registry: BundleRegistry, root: Path) -> BundleIndex:
+    """Compute what a bundle of the existing suite does not say, from its files; none is written."""
+    from modelops_bundle.checking import check_registry
+    from modelops_bundle.codebase import Codebase
+
+    codebase = Codebase(root)
+    found: dict[str, dict[str, str]] = {"model": {}, "target": {}}
+    for item in check_registry(codebase, registry).entries:
+        if item.record is not None and item.record.entry.digest is not None:
+            found[item.kind][item.id] = item.record.entry.digest
+    return replace(
+        index, environment=codebase.environment.record,
+        models=found["model"], targets=found["target"],
+    )  # fmt: skip

@@ -29,7 +29,7 @@ VENDORS = {
     "cma": ("modelops_calabaria/calibration/algorithms/cmaes.py",),
     "matplotlib": ("modelops_calabaria/diagnostics/",),
     "jinja2": ("modelops_calabaria/diagnostics/",),
-    "obstore": ("modelops/results/",),
+    "obstore": ("modelops/results/", "modelops_bundle/oci/external.py"),
     "uv": ("modelops/engine/environments/", "modelops/cli/"),
     "urllib3": ("modelops_bundle/oci/",),
     "zstandard": ("modelops_bundle/",),

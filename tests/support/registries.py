@@ -57,7 +57,7 @@ def find_registry(flavour: Flavour) -> RealRegistry:
     if not script.exists():
         _go_without(f"no registry ({flavour}): MODELOPS_TEST_REGISTRY is not set and there is no "
                     f"{script}")  # fmt: skip
-    data = _testbed_data()
+    data = testbed_data()
     done = subprocess.run(
         [script, "registry", flavour], capture_output=True, text=True, timeout=120, check=False,
         env={**os.environ, "MOPS_TESTBED": str(data)},
@@ -70,7 +70,7 @@ def find_registry(flavour: Flavour) -> RealRegistry:
     return RealRegistry(flavour, address, login, ca_file)
 
 
-def _testbed_data() -> Path:
+def testbed_data() -> Path:
     """Return where the testbed keeps its data: below the real home, not that of a test."""
     given = os.environ.get("MOPS_TESTBED")
     return Path(given) if given else Path(getpwuid(os.getuid()).pw_dir) / ".cache" / "mops-testbed"

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from modelops_bundle.baselines import read_baseline
+from modelops_bundle.cache import fetch_index
 from modelops_bundle.checking import find_new
 from modelops_bundle.codebase import Codebase, open_codebase
 from modelops_bundle.config import check_tag
@@ -15,12 +16,11 @@ from modelops_bundle.findings import Finding
 from modelops_bundle.guard import refuse_secrets
 from modelops_bundle.interruption import find_interruption
 from modelops_bundle.manifest import (
+    FORMAT,
     PACKING,
     BundleIndex,
     Layer,
-    config_of,
     content_digest,
-    read_index,
     sha256_of,
 )
 from modelops_bundle.placement import LARGE_FILE, Bucket, place_files
@@ -137,7 +137,8 @@ def plan_push(
     _guard(project, rows, current.state() if current is not None else {})
     buckets = place_files({row.path: row.size for row in rows})
     content = content_digest(rows)
-    told = [item for item in (find_interruption(project),) if item is not None]
+    warned = (find_interruption(project), warn_of_format(current, reference))
+    told = [item for item in warned if item is not None]
     up_to_date = _is_same_bundle(current, state, preflight, files.environment.record) and all(
         store.has_blob(layer.digest) for layer in (current.layers if current else ())
     )
@@ -235,12 +236,22 @@ def _index_at(store: BundleStore, digest: str | None) -> BundleIndex | None:
     """Return the index of what a tag points to; None when that is nothing, or no bundle."""
     if digest is None:
         return None
-    manifest = store.get_manifest(digest)
     try:
-        with store.get_blob(config_of(manifest)) as stream:
-            return read_index(manifest, stream.read())
+        return fetch_index(store, digest)
     except (InvalidInput, NotFound):
         return None
+
+
+def warn_of_format(current: BundleIndex | None, reference: str) -> Finding | None:
+    """Return what is said before a tag of the existing suite gets a bundle of this format."""
+    if current is None or current.format == FORMAT:
+        return None
+    return Finding(
+        f"{reference} holds a bundle of format {current.format}; after this push the existing "
+        "suite cannot read it any more",
+        code="format_one", severity="warning",
+        hint="mops bundle push --tag NAME keeps the tag as it is",
+    )  # fmt: skip
 
 
 def _not_a_bundle(reference: str) -> Conflict:

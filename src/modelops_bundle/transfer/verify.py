@@ -11,6 +11,7 @@ from modelops_bundle.cache import fetch_index
 from modelops_bundle.manifest import BundleIndex, Layer, config_of, sha256_of
 from modelops_bundle.oci.parallel import run_parallel
 from modelops_bundle.oci.store import BundleStore
+from modelops_bundle.raw_layers import is_outside, open_raw, raw_size
 from modelops_contracts.errors import IntegrityError, NotFound
 from modelops_contracts.ports import NullReporter, Reporter
 
@@ -98,7 +99,8 @@ def _total(index: BundleIndex) -> int:
 
 
 def _find(store: BundleStore, layer: Layer) -> Problem | None:
-    size = store.blob_size(layer.digest)
+    outside = is_outside(store, layer.digest)
+    size = raw_size(store, layer.digest) if outside else store.blob_size(layer.digest)
     if size is None:
         return Problem(layer.digest, "is missing")
     if size not in {layer.size, -1}:
@@ -109,7 +111,7 @@ def _find(store: BundleStore, layer: Layer) -> Problem | None:
 def _read(store: BundleStore, layer: Layer) -> Problem | None:
     digest, size = hashlib.sha256(), 0
     try:
-        with store.get_blob(layer.digest) as stream:
+        with open_raw(store, layer.digest) as stream:
             while size <= layer.size and (chunk := stream.read(_CHUNK)):
                 digest.update(chunk)
                 size += len(chunk)

@@ -14,7 +14,7 @@ from modelops.cli._console import Screen, plural, size
 from modelops.cli.bundle._registry import FindingRow, as_finding
 
 if TYPE_CHECKING:
-    from modelops_bundle.transfer.push import PushPlan
+    from modelops_bundle.transfer.push_plan import PushPlan
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,8 +79,8 @@ def push(
     """
     from modelops import wiring
     from modelops_bundle.project import find_project
-    from modelops_bundle.transfer.push import plan_push
     from modelops_bundle.transfer.push import push as push_bundle
+    from modelops_bundle.transfer.push_plan import plan_push
 
     if refresh and dry_run:
         raise click.UsageError("--refresh writes the registry; --dry-run writes nothing")
