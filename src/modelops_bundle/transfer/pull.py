@@ -27,6 +27,7 @@ from modelops_bundle.journal import (
 from modelops_bundle.manifest import BundleIndex
 from modelops_bundle.oci.store import BundleStore
 from modelops_bundle.project import Project
+from modelops_bundle.room import naming_room
 from modelops_bundle.snapshot.index import FileRow
 from modelops_bundle.tracking import read_tracked
 from modelops_bundle.transfer.merging import (
@@ -175,6 +176,13 @@ def apply_pull(
     Raises `PullConflict` (exit code 3) for a plan with conflicts; nothing is written then.
     """
     refuse_conflicts(plan)
+    with naming_room(plan.project.root, plan.bytes_to_write, "the pull"):
+        return _stage_and_carry_out(plan, store, partial_dir, reporter)
+
+
+def _stage_and_carry_out(
+    plan: PullPlan, store: BundleStore, partial_dir: Path | None, reporter: Reporter | None
+) -> PullResult:
     staging = new_staging(plan.project)
     try:
         _stage(plan, store, staging, partial_dir, reporter)

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import io
 import os
+import tempfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from modelops_bundle.baselines import read_baseline, record_push, write_baseline
@@ -21,6 +23,7 @@ from modelops_bundle.mounting import offer_mounts
 from modelops_bundle.oci import media_types
 from modelops_bundle.preflight import remember_sketches
 from modelops_bundle.project import Project
+from modelops_bundle.room import naming_room
 from modelops_bundle.tracking import (
     read_tracked,
     write_tracked,
@@ -83,6 +86,12 @@ def apply_push(
     return _leave_record(_transfer(plan, store, reporter), store)
 
 
+def _written_to(store: BundleStore) -> Path:
+    """Return where packed layers are written: the store itself, or where they wait."""
+    folder = getattr(store, "root", None) or getattr(store, "spool_dir", None)
+    return Path(folder) if folder is not None else Path(tempfile.gettempdir())
+
+
 def _nobody() -> Reporter:
     from modelops_contracts.ports import NullReporter
 
@@ -98,7 +107,8 @@ def _transfer(plan: PushPlan, store: BundleStore, reporter: Reporter | None) -> 
     offer_mounts(plan.project, store)
     telling = reporter or _nobody()
     telling.start("Packing and sending layers", len(plan.buckets))
-    layers, sent, count = send_layers(plan, store, telling)
+    with naming_room(_written_to(store), plan.bytes_to_pack, "the push"):
+        layers, sent, count = send_layers(plan, store, telling)
     index = _index(plan, layers)
     config = build_config(index)
     manifest = build_manifest(index, config)
