@@ -386,7 +386,9 @@ install_uv() {
 }
 fetch_uv_wheel() {
     [ -n "$OFFLINE" ] || { printf 'no --offline folder\n' >>"$LOG" && return 1; }
-    for wheel in "$OFFLINE"/uv-*.whl; do run python3 -m zipfile -e "$wheel" "$WORK/wheel" && cp "$WORK"/wheel/uv-*/scripts/uv "$fetched/uv" && chmod 755 "$fetched/uv" && return 0; done
+    for wheel in "$OFFLINE"/uv-*.whl; do
+        run python3 -m zipfile -e "$wheel" "$WORK/wheel" && cp "$WORK"/wheel/uv-*/scripts/uv "$fetched/uv" && chmod 755 "$fetched/uv" && return 0
+    done
     return 1
 }
 fetch_uv_installer() {
@@ -407,8 +409,10 @@ is_ours() { # NAME SITE-PACKAGES...: the name modelops alone proves nothing, a s
     shift
     for packages in "$@"; do
         for info in "$packages"/modelops-[0-9]*.dist-info; do
-            if [ -d "$info" ]; then grep -qs -e '^Requires-Dist: modelops[-_]' -e '^modelops_contracts/' -e "${REPOSITORY%.git}" "$info/METADATA" "$info/RECORD" "$info/direct_url.json" && return 0; fi
-            [ ! -d "$info" ] || return 1
+            [ -d "$info" ] || continue
+            grep -qs -e '^Requires-Dist: modelops[-_]' -e '^modelops_contracts/' -e "${REPOSITORY%.git}" \
+                "$info/METADATA" "$info/RECORD" "$info/direct_url.json"
+            return
         done
     done
 }
@@ -430,8 +434,10 @@ find_owner() {                                                                  
         case $points in "$manager"/*/*) ;; *) continue ;; esac
         owner=${points#"$manager"/} && owner=${owner%%/*}
         OWNED_BY="pipx $owner" REMEDY="pipx uninstall $owner"
-        case $manager in "$TOOLS" | "$TOOLS_REAL") OWNED_BY="uv tool $owner" REMEDY="uv tool uninstall $owner" && is_known "$owner" && OWNER=ours && return 0 ;; esac
-        ! is_ours "$owner" "$manager/$owner"/lib/python3*/site-packages || [ "$OWNED_BY" = "uv tool $owner" ] || OWNER=ours
+        case $manager in
+            "$TOOLS" | "$TOOLS_REAL") OWNED_BY="uv tool $owner" REMEDY="uv tool uninstall $owner" && ! is_known "$owner" || OWNER=ours ;;
+            *) ! is_ours "$owner" "$manager/$owner"/lib/python3*/site-packages || OWNER=ours ;;
+        esac
         return 0
     done
     [ "$(dirname "$1")" = "$USER_BASE/bin" ] || return 0
@@ -554,9 +560,9 @@ install_modelops() { # uv removes the old tool before it builds the new one: so 
     [ ! -e "$TOOL" ] || run mv "$TOOL" "$PREVIOUS"
     for name in $ASIDE; do run mv "$BIN/$name" "$BIN/$name.before-modelops"; done
     if [ -n "$OFFLINE" ]; then set --; else set -- --offline; fi # what was staged is in uv's cache
-    if ! with_uv tool install --force "$@" --python "$PYTHON" "$REQUIREMENT" && { [ -n "$OFFLINE" ] || ! run "$UV" tool install --force --python "$PYTHON" "$REQUIREMENT"; }; then
+    with_uv tool install --force "$@" --python "$PYTHON" "$REQUIREMENT" ||
+        { [ -z "$OFFLINE" ] && run "$UV" tool install --force --python "$PYTHON" "$REQUIREMENT"; } ||
         undo "uv could not install the new version"
-    fi
     [ "$DRY_RUN" = 1 ] || self_test "$TOOL" || undo "the installed version fails its self-test"
     SWITCHING=0
 }
@@ -569,23 +575,27 @@ undo() {
     fi
     fail_logged "$1; $kept"
 }
-note_removed() {
-    say "  removed: $1" && REMOVED=$REMOVED$1$NEWLINE
-    [ "$DRY_RUN" = 1 ] || link_commands
+remove() { # WHAT COMMAND...: a removal that fails is no reason to stop
+    what=$1 && shift
+    if run "$@"; then
+        say "  removed: $what" && REMOVED=$REMOVED$what$NEWLINE
+        [ "$DRY_RUN" = 1 ] || link_commands # uv also takes links that lead elsewhere by now
+    else
+        warn "$what resists: $(quote "$@")"
+    fi
 }
+pip_may_remove() { capture "$1" -I -c 'import os, sys, sysconfig; sys.exit(os.path.exists(os.path.join(sysconfig.get_path("stdlib"), "EXTERNALLY-MANAGED")))'; }
 cleanup_old_installations() {
     [ "$KEEP_OLD" = 0 ] || { OLD_UV='' OLD_PIPX='' OLD_PIP='' && say "  older installations are left in place"; }
-    for old in $OLD_UV; do
-        if run "$UV" tool uninstall "$old"; then note_removed "uv tool $old ($TOOLS/$old)"; else warn "uv tool $old resists: uv tool uninstall $old"; fi
-    done
-    for old in $OLD_PIPX; do
-        if run pipx uninstall "$old"; then note_removed "pipx $old"; else warn "pipx $old resists: pipx uninstall $old"; fi
-    done
+    for old in $OLD_UV; do remove "uv tool $old ($TOOLS/$old)" "$UV" tool uninstall "$old"; done
+    for old in $OLD_PIPX; do remove "pipx $old" pipx uninstall "$old"; done
     for old in $OLD_PIP; do
         interpreter=${old%%:*} old=${old#*:}
-        if ! capture "$interpreter" -I -c 'import os, sys, sysconfig; sys.exit(os.path.exists(os.path.join(sysconfig.get_path("stdlib"), "EXTERNALLY-MANAGED")))'; then
+        if pip_may_remove "$interpreter"; then
+            remove "pip --user $old ($interpreter)" "$interpreter" -m pip uninstall -y "$old"
+        else
             warn "pip --user $old is left to you ($interpreter is managed by the system): $interpreter -m pip uninstall --break-system-packages $old, then install.sh again"
-        elif run "$interpreter" -m pip uninstall -y "$old"; then note_removed "pip --user $old ($interpreter)"; else warn "pip --user $old resists: $interpreter -m pip uninstall $old"; fi
+        fi
     done
     [ "$KEEP_OLD" = 1 ] || for folder in "$BIN" "$HOME/.local/bin" "$EARLIER_BIN"; do
         [ -n "$folder" ] || continue
@@ -593,7 +603,7 @@ cleanup_old_installations() {
             case " $COMMANDS calabaria " in *" ${file##*/} "*) ;; *) [ -h "$file" ] || continue ;; esac
             [ "$folder" != "$BIN" ] || ! same_file "$file" "$TOOL/bin/${file##*/}" || continue
             find_owner "$file"
-            if [ "$OWNER" = ours ] && run rm -f "$file"; then note_removed "$file ($OWNED_BY)"; fi
+            [ "$OWNER" != ours ] || remove "$file ($OWNED_BY)" rm -f "$file"
         done
     done
     if [ "$DRY_RUN" = 1 ]; then return 0; fi
@@ -634,17 +644,16 @@ rewrite_file() { # FILE LINE: our block with LINE in place of any old one; no LI
     if [ -e "$FOLLOWED" ]; then cp -p "$FOLLOWED" "$FOLLOWED.modelops-new"; fi
     cat "$WORK/file" >"$FOLLOWED.modelops-new" && mv "$FOLLOWED.modelops-new" "$FOLLOWED"
 }
-single_quoted() { printf "'%s'" "$(printf '%s' "$1" | sed "s/'/'\\\\''/g")"; }
 configure_path() {
     case $STATE in "$HOME/.modelops") where="\"\$HOME/.modelops" ;; *) where="\"$(printf '%s' "$STATE" | sed 's/[\\"$`]/\\&/g')" ;; esac
     PATH_LINE=". $where/env\"" ON_PATH=1
     case ${SHELL:-} in */fish) PATH_LINE="source $where/env.fish\"" ;; esac
     case :$START_PATH: in *:"$BIN":*) [ -e "$STATE/env" ] || return 0 ;; *) ON_PATH=0 ;; esac
     if [ "$DRY_RUN" = 1 ] || [ "$NO_MODIFY_PATH" = 1 ]; then
-        [ "$ON_PATH" = 1 ] || say "  $BIN is not on PATH; add to your shell's start-up file: export PATH=$(single_quoted "$BIN"):\"\$PATH\""
+        [ "$ON_PATH" = 1 ] || say "  $BIN is not on PATH; add to your shell's start-up file: export PATH=$(quote "$BIN"):\"\$PATH\""
         return 0
     fi
-    bin=$(single_quoted "$BIN")
+    bin=$(quote "$BIN")
     # shellcheck disable=SC2016 # the shell that reads the file expands these
     printf '# Made by install.sh: the commands of ModelOps on PATH, once.\ncase ":${PATH-}:" in\n    *:%s:*) ;;\n    *) export PATH=%s"${PATH:+:$PATH}" ;;\nesac\n' "$bin" "$bin" >"$STATE/env"
     bin=$(printf '%s' "$BIN" | sed "s/[\\\\']/\\\\&/g")

@@ -8,6 +8,8 @@ import os
 import pwd
 import shutil
 import subprocess
+import tempfile
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -91,49 +93,89 @@ def find_testbed_data() -> str:
     return given or str(account)
 
 
-@pytest.mark.slow
-@pytest.mark.timeout(900)
-@pytest.mark.parametrize(("base", "extra", "left"), [("bookworm", "pipx", ""), ("trixie", "", "")])
-def test_a_fresh_debian(tmp_path: Path, server: Branch, base: str, extra: str, left: str) -> None:
+LOGIN_SHELLS = r"""
+set -eu
+exec 2>&1
+apt-get -q update >/tmp/apt.log
+apt-get install -q -y --no-install-recommends python3-venv git dash zsh mksh busybox fish >>/tmp/apt.log
+printf '#!/bin/sh\nexec busybox ash -l "$@"\n' >/usr/local/bin/ash && chmod 755 /usr/local/bin/ash
+cp -r /mops/checkout /checkout && chmod -R a+rX /checkout
+for shell in /bin/bash /bin/dash /bin/zsh /bin/mksh /usr/local/bin/ash /usr/bin/fish; do
+    name=$(basename $shell)
+    echo "== $name"
+    useradd -m -s $shell $name
+    mkdir -p /home/$name/.cache && [ ! -e /tmp/cache ] || cp -r /tmp/cache /home/$name/.cache/uv
+    [ $name != zsh ] || echo '# mine' >/home/zsh/.zshrc
+    chown -R $name:$name /home/$name
+    as_user() { su - $name -c "$1"; }
+    cp -r /checkout /home/$name/checkout && chown -R $name:$name /home/$name/checkout
+    as_user 'cd checkout; and ./install.sh -q' 2>/dev/null || as_user 'cd checkout && ./install.sh -q'
+    [ -e /tmp/cache ] || cp -r /home/$name/.cache/uv /tmp/cache
+    # What a terminal opens: a login shell that reads commands from a person.
+    new_shell() { su - $name -s /bin/sh -c "SHELL=$shell; export SHELL; printf '%s\nexit\n' \"$1\" | $shell -l -i" 2>/tmp/said; }
+    new_shell 'command -v mops' | grep "/home/$name/.local/bin/mops"
+    [ $name = zsh ] || as_user 'command -v mops' | grep "^/home/$name/.local/bin/mops"
+    new_shell 'mops init demo' >/dev/null
+    new_shell 'cd demo; mops bundle register-model models/sir.py; mops bundle register-target targets; cb sampling sobol models.sir:StochasticSIR -n 2 -r 1 -o explore.json; mops run explore.json' || cat /tmp/said
+    new_shell 'cd demo; mops jobs list --json' | grep '"state": "succeeded"'
+    as_user "sh checkout/install.sh -q --uninstall"
+    if grep -rs "modelops >>>" /home/$name --include=".*" --exclude-dir=.cache --exclude-dir=checkout; then exit 1; fi
+    ! ls /home/$name/.modelops/env /home/$name/.local/bin/mops /home/$name/.config/fish/conf.d/modelops.fish 2>/dev/null
+done
+echo "== well"
+"""
+
+
+def run_fresh(base: str, shared: Path, script: str) -> None:
+    """Run a script as root in a throw-away system that sees a folder as /mops; it must end well."""
     testbed = find_testbed()
     if os.getuid() != 0 or shutil.which("unshare") is None:
         skip_or_fail("throw-away systems need root and unshare")
-    shared = Path("/tmp") / f"modelops-install-{os.getpid()}-{base}"
+    (shared / "run.sh").write_text(script)
+    env = {**os.environ, "MOPS_TESTBED": find_testbed_data()}
+    prepare = [testbed / "testbed", "fresh", base, "true"]
+    prepared = subprocess.run(prepare, env=env, capture_output=True, text=True, check=False)
+    if prepared.returncode:
+        skip_or_fail(f"no throw-away {base}: {prepared.stderr[-300:]}")
+    fresh = Path(env["MOPS_TESTBED"]) / "lib" / "fresh.sh"
+    system = Path(env["MOPS_TESTBED"]) / "chroots" / f"{base}-min"
+    start = ["bash", fresh, "-b", f"{shared}:/mops", system, "bash", "/mops/run.sh"]
+    done = subprocess.run(start, capture_output=True, text=True, check=False)
+    assert done.stdout.rstrip().endswith("== well"), done.stdout[-6000:] + done.stderr[-2000:]
+
+
+@pytest.fixture
+def shared() -> Iterator[Path]:
+    """A folder below /tmp: what the throw-away system sees must have a plain name."""
+    with tempfile.TemporaryDirectory(prefix="modelops-install-", dir="/tmp") as folder:
+        yield Path(folder)
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(900)
+@pytest.mark.parametrize(("base", "extra", "left"), [("bookworm", "pipx", ""), ("trixie", "", "")])
+def test_a_fresh_debian(
+    tmp_path: Path, shared: Path, server: Branch, base: str, extra: str, left: str
+) -> None:
+    no_git = shutil.ignore_patterns(".git")
+    shutil.copytree(tmp_path / "checkout", shared / "checkout", ignore=no_git)
+    no_state = shutil.ignore_patterns("__pycache__", ".modelops*")
+    shutil.copytree(ROOT / "examples" / "boarding-school", shared / "example", ignore=no_state)
     toys = shared / "toys"
-    shutil.copytree(
-        tmp_path / "checkout", shared / "checkout", ignore=shutil.ignore_patterns(".git")
-    )
-    shutil.copytree(
-        ROOT / "examples" / "boarding-school",
-        shared / "example",
-        ignore=shutil.ignore_patterns("__pycache__", ".modelops*"),
-    )
     toy_wheel(toys, "modelops", "modelops", "mops")
     toy_wheel(toys, "modelops-bundle", "modelops_bundle", "modelops-bundle")
     toy_wheel(toys, "calabaria", "calabaria", "cb")
     toy_wheel(toys, "modelops-calabaria", "modelops_calabaria", "cb")
     text = SCRIPT.replace("@EXTRA@", extra).replace("@LEFT@", left)
-    text = text.replace("@SERVER@", server.address).replace("@COMMIT@", server.commit)
-    (shared / "run.sh").write_text(text)
-    env = {**os.environ, "MOPS_TESTBED": find_testbed_data()}
-    try:
-        prepared = subprocess.run(
-            [testbed / "testbed", "fresh", base, "true"],
-            env=env,
-            capture_output=True,
-            text=True,
-            check=False,
-        )
-        if prepared.returncode:
-            skip_or_fail(f"no throw-away {base}: {prepared.stderr[-300:]}")
-        fresh = Path(env["MOPS_TESTBED"]) / "lib" / "fresh.sh"
-        system = Path(env["MOPS_TESTBED"]) / "chroots" / f"{base}-min"
-        done = subprocess.run(
-            ["bash", fresh, "-b", f"{shared}:/mops", system, "bash", "/mops/run.sh"],
-            capture_output=True,
-            text=True,
-            check=False,
-        )
-    finally:
-        shutil.rmtree(shared)
-    assert done.stdout.rstrip().endswith("== well"), done.stdout[-6000:] + done.stderr[-2000:]
+    run_fresh(
+        base, shared, text.replace("@SERVER@", server.address).replace("@COMMIT@", server.commit)
+    )
+
+
+@pytest.mark.nightly
+@pytest.mark.timeout(1800)
+def test_every_login_shell(shared: Path) -> None:
+    """A new user for each; a shell that is opened afterwards finds the commands, and they work."""
+    copy_checkout(shared / "checkout")
+    shutil.copytree(ROOT / "examples", shared / "checkout" / "examples")
+    run_fresh("bookworm", shared, LOGIN_SHELLS)

@@ -362,10 +362,9 @@ def test_a_tool_that_resists_is_a_warning(one_world: World) -> None:
     one_world.old_tool("modelops-calabaria", "cb")
     one_world.inject("uv-tool-uninstall", "exit 1\n")
     done = one_world.install_wheel().expect(0)
-    assert (
-        "warning: uv tool modelops-calabaria resists: uv tool uninstall modelops-calabaria"
-        in done.err
-    )
+    command = f"{one_world.stubs}/uv tool uninstall modelops-calabaria"
+    place = one_world.tools / "modelops-calabaria"
+    assert f"warning: uv tool modelops-calabaria ({place}) resists: {command}\n" in done.err
     one_world.check_installed()
 
 
