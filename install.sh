@@ -202,7 +202,8 @@ choose_source() { # The first that applies; nothing is fetched yet.
         KIND=wheel count=0
         for wheel in "$OFFLINE"/modelops-*.whl; do
             version=${wheel##*/modelops-} && version=${version%%-*}
-            if [ -f "$wheel" ] && [ "${REF:-$version}" = "$version" ]; then SOURCE=$wheel count=$((count + 1)); fi
+            [ -f "$wheel" ] || continue
+            case $version in "${REF:-$version}" | "$REF"+*) SOURCE=$wheel count=$((count + 1)) ;; esac
         done
         [ "$count" = 1 ] || misused "$count wheels of modelops ${REF:-} in $OFFLINE" "name one version by --ref, or one file by --from"
         REF=
