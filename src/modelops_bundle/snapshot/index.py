@@ -14,6 +14,7 @@ import stat
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from modelops_contracts.atomic import write_atomically
 
@@ -104,8 +105,9 @@ def _load(path: Path | None) -> dict[str, tuple[tuple[int, ...], str]]:
     return rows
 
 
-def _rows_of(data: Mapping[str, list[list[object]]]) -> dict[str, tuple[tuple[int, ...], str]]:
-    found: dict[str, tuple[tuple[int, ...], str]] = {}
-    for path, *facts, sha256 in data["rows"]:
-        found[str(path)] = (tuple(int(str(fact)) for fact in facts), str(sha256))
-    return found
+def _rows_of(data: Mapping[str, list[list[Any]]]) -> dict[str, tuple[tuple[int, ...], str]]:
+    """Return rows as they are: one that is garbage equals no file and is hashed anew."""
+    return {
+        str(path): ((size, mtime, ctime, inode, mode), str(sha256))
+        for path, size, mtime, ctime, inode, mode, sha256 in data["rows"]
+    }

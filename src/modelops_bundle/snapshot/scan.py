@@ -9,7 +9,6 @@ import time
 from collections.abc import Callable, Iterable
 from pathlib import Path
 
-from modelops_bundle.hashing import hash_framed
 from modelops_bundle.snapshot.index import FileRow, StatIndex, bundle_mode
 from modelops_contracts.errors import Conflict, InvalidInput
 
@@ -138,6 +137,8 @@ def hash_file(file: Path) -> str:
 def _hash_both(file: Path, size: int, frame: tuple[bytes, bytes] | None) -> tuple[str, str | None]:
     if frame is None:
         return hash_file(file), None
+    from modelops_bundle.hashing import hash_framed
+
     with file.open("rb", buffering=0) as stream:
         sha256, framed, length = hash_framed(stream, size, *frame)
     return sha256, framed if length == size else None
