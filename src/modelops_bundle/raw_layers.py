@@ -7,13 +7,15 @@ import hashlib
 import shutil
 from collections.abc import Sequence
 from pathlib import Path
-from typing import BinaryIO, Protocol, runtime_checkable
+from typing import TYPE_CHECKING, BinaryIO, Protocol, runtime_checkable
 
 from modelops_bundle.manifest import BundleIndex, Layer
 from modelops_bundle.oci.external import ExternalBlobs
 from modelops_bundle.snapshot.index import FileRow
 from modelops_contracts.errors import IntegrityError, InvalidInput
-from modelops_contracts.ports import ArtifactStore
+
+if TYPE_CHECKING:
+    from modelops_contracts.ports import ArtifactStore
 
 _CHUNK = 1024 * 1024
 
