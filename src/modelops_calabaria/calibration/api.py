@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -10,6 +9,18 @@ from typing import Any
 
 from modelops_calabaria.base_model import BaseModel
 from modelops_calabaria.calibration.algorithms.registry import create_engine
+from modelops_calabaria.calibration.arguments import (
+    Described,
+    ModelLike,
+    check_service,
+    code_digest,
+    describe_object,
+    describe_targets,
+    given_settings,
+    instance_of,
+    reporter_of,
+    search_bounds,
+)
 from modelops_calabaria.calibration.builders import Bounds, build_calibration
 from modelops_calabaria.calibration.checking import (
     CHECK_REPLICATES,
@@ -18,13 +29,14 @@ from modelops_calabaria.calibration.checking import (
     judge_check,
 )
 from modelops_calabaria.calibration.fingerprint import fingerprint
-from modelops_calabaria.calibration.identity import class_digest, target_digest
+from modelops_calabaria.calibration.identity import target_digest
 from modelops_calabaria.calibration.journal import FileJournal, Journal, MemoryJournal
 from modelops_calabaria.calibration.local import InProcessProvider, LocalModel
 from modelops_calabaria.calibration.loop import run_calibration
-from modelops_calabaria.calibration.plan import plan_calibration
+from modelops_calabaria.calibration.plan import CalibrationPlan, plan_calibration
 from modelops_calabaria.calibration.result import CalibrationResult
 from modelops_calabaria.calibration.seeds import search_seeds
+from modelops_calabaria.calibration.stopping import stopping_on_interrupt
 from modelops_calabaria.calibration.studies import (
     StudyResult,
     complete,
@@ -32,14 +44,11 @@ from modelops_calabaria.calibration.studies import (
     simulating,
     study_rows,
 )
-from modelops_calabaria.describe import describe_model, describe_target, is_inside_a_function
 from modelops_calabaria.diagnostics.numbers import diagnose
 from modelops_calabaria.outcome.findings import FAIL, Finding
 from modelops_calabaria.sampling.study import extend_study
-from modelops_calabaria.targets import resolve_targets
-from modelops_contracts.errors import InvalidInput, InvalidType, ModelOpsError
-from modelops_contracts.models import ModelDescription, TargetDescription
-from modelops_contracts.ports import NullReporter, Reporter, SimulationService
+from modelops_contracts.errors import InvalidInput, ModelOpsError
+from modelops_contracts.ports import Reporter, SimulationService
 from modelops_contracts.types import Evaluation
 
 __all__ = [
@@ -52,9 +61,6 @@ __all__ = [
     "extend_study",
     "run_study",
 ]
-
-ModelLike = type[BaseModel] | BaseModel | str
-Described = tuple[Any, TargetDescription]
 
 
 def calibrate(
@@ -88,15 +94,16 @@ def calibrate(
     finished evaluations are kept there, a second call continues, and the result is saved beside.
     Raises CalibrationFailed when there is no result, InvalidInput for what does not fit.
     """
-    _check_service(service)
-    instance = _instance_of(model)
-    description = _describe(instance)
-    described = _describe_targets(targets)
+    check_service(service)
+    reporter = reporter_of(progress)
+    instance = instance_of(model)
+    description = describe_object(instance)
+    described = describe_targets(targets)
     criteria = dict(stop or {})
     spec = build_calibration(
         description,
         [(target.name, target) for _, target in described],
-        parameters=_bounds(description, parameters, fixed or {}),
+        parameters=search_bounds(description, parameters, fixed or {}),
         fixed=fixed,
         scenario=scenario,
         max_trials=n_trials,
@@ -108,31 +115,41 @@ def calibrate(
         config=config,
         max_iterations=criteria.pop("max_iterations", 1_000_000),
         convergence_criteria=criteria,
-        extra=_given(crn=crn, replicates=replicates, rescore=dict(rescore) if rescore else None),
+        extra=given_settings(crn=crn, replicates=replicates, rescore=rescore),
         created_by="modelops_calabaria.calibrate",
     )
     plan = plan_calibration(spec, description, [target for _, target in described])
+    return _carry_out(plan, instance, described, service, journal, reporter)
+
+
+def _carry_out(
+    plan: CalibrationPlan,
+    model: BaseModel,
+    described: Sequence[Described],
+    service: SimulationService | None,
+    journal: str | Path | None,
+    reporter: Reporter,
+) -> CalibrationResult:
+    """Run a planned calibration; Ctrl-C ends it after the evaluation that is running."""
     provider = InProcessProvider(
-        simulating(service, instance, scenario, config),
+        simulating(service, model, plan.scenario, plan.config),
         [target for target, _ in described],
         weights={target.name: plan.weights[target.entrypoint] for _, target in described},
         **plan.policy,
     )
     folder = None if journal is None else Path(journal)
-    result = run_calibration(
-        plan,
-        create_engine(plan),
-        provider,
-        _open_journal(folder),
-        reporter=progress or NullReporter(),
-        clock=time.monotonic,
-        should_stop=lambda: False,
-        fingerprint=fingerprint(
+    data = {about.entrypoint: target_digest(target) for target, about in described}
+    with stopping_on_interrupt() as should_stop:
+        result = run_calibration(
             plan,
-            code=_code_digest(instance, description),
-            data={about.entrypoint: target_digest(target) for target, about in described},
-        ),
-    )
+            create_engine(plan),
+            provider,
+            _open_journal(folder),
+            reporter=reporter,
+            clock=time.monotonic,
+            should_stop=should_stop,
+            fingerprint=fingerprint(plan, code=code_digest(model, plan.description), data=data),
+        )
     if folder is not None:
         result.save(folder, reports=False)
     return result
@@ -159,8 +176,9 @@ def run_study(
     A simulation that fails becomes a row of ``failures``. Raises InvalidInput for what the model
     does not have.
     """
-    _check_service(service)
-    instance = _instance_of(model)
+    check_service(service)
+    reporter = reporter_of(progress)
+    instance = instance_of(model)
     scenarios = (scenario,) if isinstance(scenario, str) else tuple(scenario)
     for name in scenarios:
         instance.get_scenario(name)
@@ -182,10 +200,10 @@ def run_study(
         instance,
         rows,
         scenarios=scenarios,
-        targets=[target for target, _ in _describe_targets(targets)] if targets else [],
+        targets=[target for target, _ in describe_targets(targets)] if targets else [],
         outputs=outputs,
         config=config,
-        reporter=progress or NullReporter(),
+        reporter=reporter,
         service=service,
     )
 
@@ -205,11 +223,11 @@ def evaluate(
     """Score one parameter set with ``n_replicates`` runs; a failure is part of the result."""
     if n_replicates < 1:
         raise InvalidInput(f"n_replicates must be at least 1, not {n_replicates}")
-    instance = _instance_of(model)
+    instance = instance_of(model)
     instance.get_scenario(scenario)
     provider = InProcessProvider(
         LocalModel(instance, scenario, config),
-        [target for target, _ in _describe_targets(targets)],
+        [target for target, _ in describe_targets(targets)],
         weights=weights,
         replicates=replicates,
     )
@@ -230,7 +248,7 @@ def check(
 
     Parameters are fixed values, else defaults, else the middle of their bounds.
     """
-    instance = _instance_of(model)
+    instance = instance_of(model)
     spans = [Span(s.name, s.lower, s.upper, s.kind, s.default) for s in instance.space]
     middle = check_point(spans, fixed or {})
     try:
@@ -248,93 +266,6 @@ def check(
     except ModelOpsError as error:
         return [Finding("CHECK_FAILED", FAIL, str(error), "set-up", action=error.hint or "")]
     return judge_check(first, again, deterministic=type(instance).DETERMINISTIC)
-
-
-# ---------------------------------------------------------------- arguments
-
-
-def _check_service(service: object) -> None:
-    if service is not None and not isinstance(service, SimulationService):
-        raise InvalidType(
-            f"service must be a SimulationService, not {type(service).__name__}",
-            hint="leave it out to run in this process",
-        )
-
-
-def _instance_of(model: ModelLike) -> BaseModel:
-    if isinstance(model, str):
-        from modelops_calabaria.wire_loader import load_symbol
-
-        return _instance_of(load_symbol(model))
-    if isinstance(model, BaseModel):
-        return model
-    if not isinstance(model, type):
-        raise InvalidType(f"a model is a class, an instance or 'module:Class', not {model!r}")
-    _describe(model)  # says what is missing in words
-    return model()
-
-
-def _describe(model: type[BaseModel] | BaseModel) -> ModelDescription:
-    """A class given as an object is used as it is, whether or not anybody could import it."""
-    cls = model if isinstance(model, type) else type(model)
-    hidden = is_inside_a_function(cls)
-    return describe_model(model, address=f"in_memory:{cls.__name__}" if hidden else None)
-
-
-def _code_digest(model: BaseModel, description: ModelDescription) -> str:
-    """Of the file; of the class itself where no file tells one version from the next."""
-    cls = type(model)
-    if is_inside_a_function(cls) or not description.model_digest:
-        return class_digest(cls)
-    return description.model_digest
-
-
-def _describe_targets(targets: object) -> list[Described]:
-    """(target, description) pairs; objects without an address get one that nothing imports."""
-    items = _as_items(targets)
-    if not items:
-        raise InvalidInput("at least one target is needed")
-    described: list[Described] = []
-    for item in items:
-        for target in resolve_targets([item]):
-            reference = item if isinstance(item, str) else f"in_memory:{_identifier(target)}"
-            described.append((target, describe_target(target, reference)))
-    return described
-
-
-def _as_items(targets: object) -> list[object]:
-    if isinstance(targets, list | tuple):
-        return list(targets)
-    return [targets]
-
-
-def _identifier(target: Any) -> str:
-    text = re.sub(r"\W", "_", str(getattr(target, "name", "target")))
-    return text if text.isidentifier() else f"t_{text}"
-
-
-def _bounds(
-    description: ModelDescription,
-    parameters: Mapping[str, Bounds] | Sequence[str] | None,
-    fixed: Mapping[str, float],
-) -> dict[str, Bounds]:
-    if isinstance(parameters, Mapping):
-        return dict(parameters)
-    if isinstance(parameters, str):
-        raise InvalidInput(f"parameters must be a mapping or a list of names, not {parameters!r}")
-    names = parameters or [n for n in description.parameter_names if n not in fixed]
-    declared = {name: description.parameter(name) for name in names}
-    unknown = [name for name, spec in declared.items() if spec is None]
-    if unknown:
-        raise InvalidInput(
-            f"the model has no parameter {', '.join(unknown)}",
-            hint=f"parameters: {', '.join(description.parameter_names)}",
-        )
-    return {n: (spec["lower"], spec["upper"]) for n, spec in declared.items() if spec is not None}
-
-
-def _given(**settings: Any) -> dict[str, Any]:
-    return {key: value for key, value in settings.items() if value is not None}
 
 
 def _open_journal(folder: Path | None) -> Journal:

@@ -63,17 +63,11 @@ def build_calibration(
     :func:`~modelops_calabaria.calibration.plan.plan_calibration` refuses.
     """
     chosen = sampler or default_sampler(description, list(parameters))
-    ids = [target_id for target_id, _ in targets]
     spec = CalibrationSpec(
         model=description.class_path.partition(":")[0],
         scenario=scenario,
         algorithm="optuna",
-        target_data={
-            "observed_file": observed_file,
-            "target_entrypoints": [target.entrypoint for _, target in targets],
-            "target_ids": ids,
-            "weights": dict(weights or {}),
-        },
+        target_data=_target_data(observed_file, targets, weights),
         max_iterations=max_iterations,
         convergence_criteria=dict(convergence_criteria or {}),
         algorithm_config={
@@ -96,11 +90,24 @@ def build_calibration(
             "created_by": created_by,
             "name": name or "calibration",
             "target_set": target_set,
-            "target_ids": ids,
+            "target_ids": [target_id for target_id, _ in targets],
         },
     )
     plan_calibration(spec, description, [target for _, target in targets])
     return spec
+
+
+def _target_data(
+    observed_file: str | None,
+    targets: Sequence[tuple[str, TargetDescription]],
+    weights: Mapping[str, float] | None,
+) -> dict[str, Any]:
+    return {
+        "observed_file": observed_file,
+        "target_entrypoints": [target.entrypoint for _, target in targets],
+        "target_ids": [target_id for target_id, _ in targets],
+        "weights": dict(weights or {}),
+    }
 
 
 def _parameter_spec(description: ModelDescription, name: str, bounds: Bounds) -> dict[str, Any]:

@@ -120,3 +120,27 @@ def test_a_calibration(service: EngineService) -> None:
     assert there.trials.select(drop).drop(texts).equals(here.trials.select(drop).drop(texts))
     assert there.best.params == here.best.params
     assert there.best.objective == here.best.objective
+
+
+def test_an_engine_that_closes_forgets_its_own_modules_and_not_the_callers(
+    project: Path, tmp_path: Path
+) -> None:
+    (project / "helping.py").write_text("FACTOR = 2\n")
+    (project / "other_model.py").write_text(MODEL.replace("Served", "Other"))
+    sys.path.insert(0, str(project))
+    import helping  # type: ignore[import-not-found]  # written above, as a notebook's own module
+
+    with open_engine(
+        root=project,
+        environment=plan_environment(project, kind="direct"),
+        executor="inline",
+        log_dir=tmp_path / "log",
+        base_env=dict(os.environ),
+    ) as engine:
+        cb.run_study("other_model:Other", ROWS[:1], service=engine)
+        engine.describe("model", "served_model:Served")
+        assert "served_model" in sys.modules
+    assert sys.modules["helping"] is helping
+    assert "served_model" not in sys.modules
+    sys.modules.pop("helping")
+    sys.modules.pop("other_model", None)

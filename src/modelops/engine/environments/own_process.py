@@ -7,6 +7,7 @@ import os
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 from modelops.engine.guest import Member, Tables, batch_message, evaluation_arguments
@@ -35,6 +36,7 @@ class OwnProcessGuest:
         self._roots = tuple(roots)
         self._wire_name = wire
         self._debug = debug
+        self._callers = self._loaded()
 
     def run_batch(self, requests: Sequence[SimRequest]) -> list[SimOutcome]:
         message = batch_message(requests)
@@ -89,11 +91,22 @@ class OwnProcessGuest:
         return split_tables(header["tables"], content)
 
     def close(self) -> None:
-        """Forget the bundle's modules: the next engine may run other code under the same names."""
-        for name, module in list(sys.modules.items()):
-            file = getattr(module, "__file__", None)
-            if isinstance(file, str) and Path(file).is_relative_to(self._root):
+        """Forget the bundle's modules: the next engine may run other code under the same names.
+
+        What the caller had imported before stays: a notebook goes on with its own classes.
+        """
+        for name, module in self._loaded().items():
+            if self._callers.get(name) is not module:
                 del sys.modules[name]
+
+    def _loaded(self) -> dict[str, ModuleType]:
+        """Modules whose files lie below the root."""
+        files = {name: getattr(one, "__file__", None) for name, one in sys.modules.items()}
+        return {
+            name: sys.modules[name]
+            for name, file in files.items()
+            if isinstance(file, str) and Path(file).is_relative_to(self._root)
+        }
 
     def _ask(
         self, failing: str, message: Mapping[str, Any], payload: bytes = b""
