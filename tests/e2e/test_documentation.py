@@ -16,6 +16,8 @@ PAGES = (
     "docs/how-to/wrap-a-model.md",
     "docs/how-to/alignment.md",
     "docs/how-to/refresh.md",
+    "docs/how-to/share-a-bundle.md",
+    "docs/how-to/registries.md",
 )
 
 

@@ -96,7 +96,8 @@ def test_other_artifacts_and_newer_formats_are_named() -> None:
     config = build_config(index)
     manifest = json.loads(build_manifest(index, config))
     manifest["artifactType"] = "application/vnd.other"
-    with pytest.raises(InvalidInput, match=r"not a bundle: an artifact of type application/vnd\.other"):
+    told = r"not a bundle: an artifact of type application/vnd\.other"
+    with pytest.raises(InvalidInput, match=told):
         read_index(json.dumps(manifest).encode(), config)
     newer = config.replace(b'"format":2', b'"format":3')
     with pytest.raises(InvalidInput, match="newer version"):
