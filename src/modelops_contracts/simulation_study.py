@@ -352,9 +352,10 @@ def _joined_metadata(one: Mapping[str, Any], two: Mapping[str, Any]) -> dict[str
     joined = dict(one)
     first, second = one.get("design"), two.get("design")
     if isinstance(first, Mapping) and isinstance(second, Mapping) and _continues(first, second):
-        joined["design"] = {**first, "n": first["n"] + second["n"]}
-        if "n_samples" in one:
-            joined["n_samples"] = first["n"] + second["n"]
+        both = first["n"] + second["n"]
+        joined["design"] = {**second, "start": first["start"], "n": both}
+        joined.update({key: both for key in ("n_samples", "total_samples") if key in one})
+        joined.update({key: two[key] for key in ("grid_points",) if key in two})
     elif first or second:
         # Rows of two designs are no longer one design: extending it would repeat points.
         joined.pop("design", None)
@@ -365,7 +366,9 @@ def _joined_metadata(one: Mapping[str, Any], two: Mapping[str, Any]) -> dict[str
 def _continues(first: Mapping[str, Any], second: Mapping[str, Any]) -> bool:
     if not {"start", "n"} <= first.keys() & second.keys():
         return False
-    same = {key: value for key, value in first.items() if key not in {"start", "n"}} == {
-        key: value for key, value in second.items() if key not in {"start", "n"}
+    # A finer grid has other points and is the same design all the same.
+    moving = {"start", "n", *(("points",) if first.get("kind") == "grid" else ())}
+    same = {key: value for key, value in first.items() if key not in moving} == {
+        key: value for key, value in second.items() if key not in moving
     }
     return bool(same and second["start"] == first["start"] + first["n"])

@@ -15,8 +15,9 @@ from modelops_calabaria.parameters.scalars import Scalar
 from modelops_calabaria.parameters.types import ParameterSet, ParameterSpace
 from modelops_calabaria.sampling.base import SamplingStrategy, SamplingWarning, check_choice
 from modelops_calabaria.sampling.file import FileSampler
+from modelops_calabaria.sampling.grid import GridSampler
 from modelops_calabaria.sampling.registry import make_sampler
-from modelops_contracts.digests import canonical_json, digest_bytes
+from modelops_contracts.digests import canonical_json, digest_bytes, make_param_id
 from modelops_contracts.entrypoint import is_scenario_slug, nearest_slug
 from modelops_contracts.errors import InvalidInput, InvalidValue
 from modelops_contracts.models import ModelDescription
@@ -127,15 +128,17 @@ def build_study(
 
 def extend_study(
     study: SimulationStudy,
-    n: int,
+    n: int | None,
     model: ModelDescription | type[BaseModel],
     *,
     warn: Callable[[str], None] | None = None,
 ) -> SimulationStudy:
     """The next ``n`` rows of a study's design, alone; ``study.joined(new)`` is the whole.
 
-    ``model`` is its class or description. Raises InvalidInput when the design cannot grow or the
-    model's space is no longer the same.
+    A grid is refined: ``n`` is then the number of points per parameter, and only those that the
+    study does not have are new. A file gives the rows that were appended, all of them with n None.
+    ``model`` is the study's class or its description. Raises InvalidInput when the design cannot
+    grow, has nothing new, or the model's space is no longer the same.
     """
     description = _described(model)
     design = study.metadata.get("design")
@@ -150,7 +153,13 @@ def extend_study(
     _refuse_changed(description, study, design, sampler)
     start = int(design.get("start", 0)) + int(design["n"])
     say = warn or _python_warning
-    rows = _complete(space, _draw(sampler, n, start, say), fixed)
+    if isinstance(sampler, GridSampler):
+        sampler = GridSampler(sampler.parameter_space, n)
+        rows = _unknown(study, _complete(space, _draw(sampler, None, 0, say), fixed))
+    else:
+        drawn = _draw(sampler, n, start, say)
+        rows = _complete(space, drawn, fixed) if drawn else []
+    _refuse_nothing_new(sampler, rows, start)
     metadata = {
         **study.metadata,
         **_legacy_metadata(sampler, len(rows)),
@@ -158,6 +167,24 @@ def extend_study(
     }
     entries = tuple(ParameterSetEntry(params=row, seed=seed) for row, seed in _distinct(rows, say))
     return replace(study, parameter_sets=entries, metadata=metadata)
+
+
+def _unknown(study: SimulationStudy, rows: list[Row]) -> list[Row]:
+    known = {make_param_id(entry.params) for entry in study.parameter_sets}
+    return [row for row in rows if make_param_id(row[0]) not in known]
+
+
+def _refuse_nothing_new(sampler: SamplingStrategy, rows: list[Row], start: int) -> None:
+    if rows:
+        return
+    if isinstance(sampler, FileSampler):
+        raise InvalidInput(
+            f"{sampler.path} has no rows beyond the {start} that the study has",
+            hint="append rows to the file first",
+        )
+    raise InvalidInput(
+        "this grid has no point that the study does not have", hint="give more points per parameter"
+    )
 
 
 def _described(model: ModelDescription | type[BaseModel]) -> ModelDescription:
@@ -215,7 +242,7 @@ def _refuse_changed(
         raise InvalidInput(
             f"the study is of {study.metadata.get('model_class')}, not of {description.class_path}"
         )
-    if not sampler.extendable:
+    if not sampler.extendable and not isinstance(sampler, GridSampler):
         raise InvalidInput(
             f"a {sampler.kind} design cannot be extended", hint="use sobol for a design that grows"
         )

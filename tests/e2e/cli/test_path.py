@@ -112,6 +112,23 @@ def test_a_grid_and_a_table(eggs: Consoles) -> None:
     assert study["parameter_sets"][1] == {"params": {"risk": 0.2, "boxes": 2}, "seed": 6}
 
 
+def test_a_grid_is_refined_and_a_table_continued(eggs: Consoles) -> None:
+    line = "cb sampling grid models.eggs:Eggs"
+    answer(eggs, f"{line} -g 3 --fix boxes=2 -o grid.json")
+    assert answer(eggs, f"{line} -g 5 --extend grid.json")["parameter_sets"] == 5
+    again = eggs.run(f"{line} -g 5 --extend grid.json")
+    assert (again.code, "no point that the study does not have" in again.err) == (1, True)
+    table = eggs.folder / "sets.csv"
+    table.write_text("risk,boxes\n0.1,1\n0.2,2\n")
+    line = "cb sampling file models.eggs:Eggs"
+    answer(eggs, f"{line} sets.csv -o table.json")
+    table.write_text("risk,boxes\n0.1,1\n0.2,2\n0.3,1\n")
+    assert answer(eggs, f"{line} sets.csv --extend table.json")["parameter_sets"] == 3
+    (eggs.folder / "other.csv").write_text("risk,boxes\n0.4,1\n")
+    other = eggs.run(f"{line} other.csv --extend table.json")
+    assert (other.code, "its rows come from sets.csv, not from other.csv" in other.err) == (2, True)
+
+
 def test_a_model_outside_a_project(tmp_path: Path) -> None:
     consoles = make_consoles(tmp_path)
     (consoles.folder / "eggs.py").write_text(MODEL, encoding="utf-8")

@@ -162,6 +162,33 @@ class TestExtension:
         again = extend_study(study.joined(new), 16, described())
         assert again.metadata["design"]["start"] == 16
 
+    def test_a_grid_is_refined_by_the_points_it_does_not_have(self):
+        coarse = build_study(described(), GridSampler(SPACE, 3), fixed={"n": 2})
+        new = extend_study(coarse, 5, described())
+        fine = build_study(described(), GridSampler(SPACE, 5), fixed={"n": 2})
+        assert (len(coarse.parameter_sets), len(new.parameter_sets)) == (9, 16)
+        whole = coarse.joined(new)
+
+        def points(study):
+            return {make_param_id(entry.params) for entry in study.parameter_sets}
+
+        assert points(whole) == points(fine)
+        assert whole.metadata["design"] == {**fine.metadata["design"], "n": 25}
+        assert len(extend_study(whole, 9, described()).parameter_sets) == 81 - 25
+        with pytest.raises(InvalidInput, match="no point that the study does not have"):
+            extend_study(whole, 5, described())
+
+    def test_a_file_gives_the_rows_that_were_appended(self, tmp_path):
+        path = tmp_path / "rows.csv"
+        path.write_text("beta,gamma\n0.2,0.3\n0.3,0.3\n")
+        study = build_study(described(), FileSampler(SPACE, path), fixed={"n": 2})
+        with pytest.raises(InvalidInput, match=r"rows.csv has no rows beyond the 2"):
+            extend_study(study, None, described())
+        path.write_text("beta,gamma\n0.2,0.3\n0.3,0.3\n0.4,0.3\n0.5,0.3\n")
+        new = extend_study(study, None, described())
+        assert [entry.params["beta"] for entry in new.parameter_sets] == [0.4, 0.5]
+        assert study.joined(new).metadata["design"]["n"] == 4
+
     def test_refusals(self):
         study = build_study(described(), sobol(), n=8)
         moved = ParameterSpace([SPACE.specs[0].narrowed(0.2, 0.9), *SPACE.specs[1:]])

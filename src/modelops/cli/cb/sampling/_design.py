@@ -79,14 +79,27 @@ SCRAMBLE = click.option(
     "--scramble/--no-scramble", default=True, show_default=True, help="Scramble the sequence."
 )
 
-EXTEND = click.option(
-    "--extend",
-    type=click.Path(path_type=Path),
-    metavar="STUDY",
-    help="Add the next -n parameter sets of this study's own design; all else stays as it says.",
-)
+
+def extend_option(what: str) -> Callable[[F], F]:
+    return click.option(
+        "--extend",
+        type=click.Path(path_type=Path),
+        metavar="STUDY",
+        help=f"Add {what}; all else stays as it says.",
+    )
+
+
+EXTEND = extend_option("the next -n parameter sets of this study's own design")
 # What may be said beside --extend; everything else is in the study already.
-BESIDE_EXTEND = {"extend", "n_samples", "output", "model", "no_cwd_import"}
+BESIDE_EXTEND = {
+    "extend",
+    "n_samples",
+    "grid_points",
+    "table",
+    "output",
+    "model",
+    "no_cwd_import",
+}
 
 
 def study_options(function: F) -> F:
@@ -169,8 +182,13 @@ def generate_study(
     )
 
 
-def extend_file(call: Call, options: Options, extend: Path, *, method: str, n: int) -> Written:
-    """Write a study with the next `n` parameter sets of its design behind those it has."""
+def extend_file(
+    call: Call, options: Options, extend: Path, *, method: str, n: int | None
+) -> Written:
+    """Write a study with more parameter sets of its design behind those it has.
+
+    `n` is the number of new rows, of points per parameter of a grid, or None for all of a file.
+    """
     from modelops_calabaria.sampling.study import extend_study
 
     refuse_settled()

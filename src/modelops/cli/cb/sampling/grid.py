@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import click
@@ -9,7 +10,12 @@ import click
 from modelops.cli._call import Call
 from modelops.cli._click import command
 from modelops.cli.cb._spec import Written, render
-from modelops.cli.cb.sampling._design import generate_study, study_options
+from modelops.cli.cb.sampling._design import (
+    extend_file,
+    extend_option,
+    generate_study,
+    study_options,
+)
 
 
 @command(answer=Written, render=render)
@@ -22,11 +28,14 @@ from modelops.cli.cb.sampling._design import generate_study, study_options
     show_default=True,
     help="Points per free parameter.",
 )
-def grid(call: Call, grid_points: int, **options: Any) -> Written:
+@extend_option("what this study's grid lacks of one with -g points per parameter")
+def grid(call: Call, grid_points: int, extend: Path | None, **options: Any) -> Written:
     """Write a study of every combination of evenly spaced values.
 
     MODEL is pkg.module:Class, path/file.py:Class, or the id of a registered model.
     """
+    if extend is not None:
+        return extend_file(call, options, extend, method="grid", n=grid_points)
     from modelops_calabaria.sampling.grid import GridSampler
 
     return generate_study(
