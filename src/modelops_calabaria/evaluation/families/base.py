@@ -7,14 +7,19 @@ observations for each replicate. ``pointwise`` gives its terms, ``draw`` simulat
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from typing import ClassVar
+from dataclasses import fields
+from typing import Any, ClassVar
 
 import numpy as np
 import polars as pl
 
 from modelops_calabaria.alignment.aligned import AlignedData, Bools, Floats
 from modelops_calabaria.alignment.errors import BadOutputError, ObservedDataError
-from modelops_calabaria.evaluation.quantities import require_observed_columns
+from modelops_calabaria.evaluation.quantities import (
+    check_quantity,
+    quantity_columns,
+    require_observed_columns,
+)
 
 #: Cells evaluated at once: bounds memory for many replicates and stays within a processor's cache.
 BLOCK_CELLS = 1 << 17
@@ -23,21 +28,42 @@ SLACK = 1e-9
 
 
 class Family(ABC):
-    """One observation model. Concrete families are frozen dataclasses."""
+    """One observation model.
+
+    Concrete families are frozen dataclasses that name, of their fields, those that hold an observed
+    column (``of_observed``), a simulated one (``of_simulated``), and an observed column of counts
+    (``of_counts``). Every other field is a quantity: a number, an observed column, or a Param.
+    """
 
     name: ClassVar[str]
     #: False where a mean of replicates is no valid simulated value (a count, exposure by design).
     averages_signal: ClassVar[bool] = True
+    of_observed: ClassVar[tuple[str, ...]]
+    of_simulated: ClassVar[tuple[str, ...]]
+    of_counts: ClassVar[tuple[str, ...]] = ()
+
+    def __post_init__(self) -> None:
+        for name in self._quantity_names():
+            check_quantity(getattr(self, name), name)
 
     @property
-    @abstractmethod
     def observed_columns(self) -> tuple[str, ...]:
         """Columns needed of the observed data; the first is what predictions are compared with."""
+        quantities = (getattr(self, name) for name in self._quantity_names())
+        return (*self._held(self.of_observed), *quantity_columns(*quantities))
 
     @property
-    @abstractmethod
     def simulated_columns(self) -> tuple[str, ...]:
         """Columns needed of the simulated tables."""
+        return self._held(self.of_simulated)
+
+    def _held(self, names: tuple[str, ...]) -> tuple[str, ...]:
+        return tuple(getattr(self, name) for name in names)
+
+    def _quantity_names(self) -> tuple[str, ...]:
+        columns = {*self.of_observed, *self.of_simulated}
+        listed: Any = fields(self)  # type: ignore[arg-type]  # every concrete family is a dataclass
+        return tuple(item.name for item in listed if item.name not in columns)
 
     @abstractmethod
     def pointwise(self, aligned: AlignedData) -> Floats:
@@ -59,6 +85,8 @@ class Family(ABC):
     def check_observed(self, observed: pl.DataFrame) -> None:
         """Refuse observed data this family can never score. Called once per target."""
         require_observed_columns(observed, self.observed_columns)
+        for column in self._held(self.of_counts):
+            check_counts(observed, column)
 
 
 def counts(aligned: AlignedData, column: str) -> Floats:

@@ -14,10 +14,8 @@ from modelops_calabaria.alignment.errors import ObservedDataError
 from modelops_calabaria.evaluation.families.base import SLACK, Family, require_simulated
 from modelops_calabaria.evaluation.quantities import (
     Quantity,
-    check_quantity,
     numeric,
     positive,
-    quantity_columns,
 )
 
 _HALF_LOG_2PI = 0.5 * math.log(2 * math.pi)
@@ -28,19 +26,10 @@ class Normal(Family):
     """y ~ Normal(simulated, sd)."""
 
     name: ClassVar[str] = "normal"
+    of_observed: ClassVar[tuple[str, ...]] = ("col",)
+    of_simulated: ClassVar[tuple[str, ...]] = ("col",)
     col: str
     sd: Quantity
-
-    def __post_init__(self) -> None:
-        check_quantity(self.sd, "sd")
-
-    @property
-    def observed_columns(self) -> tuple[str, ...]:
-        return (self.col, *quantity_columns(self.sd))
-
-    @property
-    def simulated_columns(self) -> tuple[str, ...]:
-        return (self.col,)
 
     def pointwise(self, aligned: AlignedData) -> Floats:
         sd = positive(self.sd, aligned, "sd")
@@ -57,21 +46,11 @@ class StudentT(Family):
     """y = simulated + sd * t with nu degrees of freedom: heavy tails for outliers."""
 
     name: ClassVar[str] = "student_t"
+    of_observed: ClassVar[tuple[str, ...]] = ("col",)
+    of_simulated: ClassVar[tuple[str, ...]] = ("col",)
     col: str
     sd: Quantity
     nu: Quantity
-
-    def __post_init__(self) -> None:
-        check_quantity(self.sd, "sd")
-        check_quantity(self.nu, "nu")
-
-    @property
-    def observed_columns(self) -> tuple[str, ...]:
-        return (self.col, *quantity_columns(self.sd, self.nu))
-
-    @property
-    def simulated_columns(self) -> tuple[str, ...]:
-        return (self.col,)
 
     def pointwise(self, aligned: AlignedData) -> Floats:
         from scipy.special import gammaln
@@ -93,21 +72,11 @@ class LogNormal(Family):
     """ln y ~ Normal(ln μ, sd), μ = simulated + floor; density in y. A mean of 0 is impossible."""
 
     name: ClassVar[str] = "log_normal"
+    of_observed: ClassVar[tuple[str, ...]] = ("col",)
+    of_simulated: ClassVar[tuple[str, ...]] = ("col",)
     col: str
     sd: Quantity
     floor: Quantity = 0.0
-
-    def __post_init__(self) -> None:
-        check_quantity(self.sd, "sd")
-        check_quantity(self.floor, "floor")
-
-    @property
-    def observed_columns(self) -> tuple[str, ...]:
-        return (self.col, *quantity_columns(self.sd, self.floor))
-
-    @property
-    def simulated_columns(self) -> tuple[str, ...]:
-        return (self.col,)
 
     def check_observed(self, observed: pl.DataFrame) -> None:
         Family.check_observed(self, observed)

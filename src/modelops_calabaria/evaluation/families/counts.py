@@ -6,23 +6,19 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 import numpy as np
-import polars as pl
 
 from modelops_calabaria.alignment.aligned import AlignedData, Floats
 from modelops_calabaria.alignment.errors import ObservedDataError
 from modelops_calabaria.evaluation.families.base import (
     SLACK,
     Family,
-    check_counts,
     counts,
     require_simulated,
 )
 from modelops_calabaria.evaluation.quantities import (
     Quantity,
-    check_quantity,
     numeric,
     positive,
-    quantity_columns,
 )
 
 
@@ -46,25 +42,12 @@ class Poisson(Family):
     """y ~ Poisson(μ); y ln μ - μ - ln Γ(y+1). A mean of 0 allows only y = 0."""
 
     name: ClassVar[str] = "poisson"
+    of_observed: ClassVar[tuple[str, ...]] = ("col",)
+    of_simulated: ClassVar[tuple[str, ...]] = ("col",)
+    of_counts: ClassVar[tuple[str, ...]] = ("col",)
     col: str
     scale: Quantity = 1.0
     floor: Quantity = 0.0
-
-    def __post_init__(self) -> None:
-        check_quantity(self.scale, "scale")
-        check_quantity(self.floor, "floor")
-
-    @property
-    def observed_columns(self) -> tuple[str, ...]:
-        return (self.col, *quantity_columns(self.scale, self.floor))
-
-    @property
-    def simulated_columns(self) -> tuple[str, ...]:
-        return (self.col,)
-
-    def check_observed(self, observed: pl.DataFrame) -> None:
-        Family.check_observed(self, observed)
-        check_counts(observed, self.col)
 
     def pointwise(self, aligned: AlignedData) -> Floats:
         from scipy.special import gammaln, xlogy
@@ -90,27 +73,13 @@ class NegativeBinomial(Family):
     """
 
     name: ClassVar[str] = "neg_binomial"
+    of_observed: ClassVar[tuple[str, ...]] = ("col",)
+    of_simulated: ClassVar[tuple[str, ...]] = ("col",)
+    of_counts: ClassVar[tuple[str, ...]] = ("col",)
     col: str
     k: Quantity
     scale: Quantity = 1.0
     floor: Quantity = 0.0
-
-    def __post_init__(self) -> None:
-        check_quantity(self.k, "k")
-        check_quantity(self.scale, "scale")
-        check_quantity(self.floor, "floor")
-
-    @property
-    def observed_columns(self) -> tuple[str, ...]:
-        return (self.col, *quantity_columns(self.k, self.scale, self.floor))
-
-    @property
-    def simulated_columns(self) -> tuple[str, ...]:
-        return (self.col,)
-
-    def check_observed(self, observed: pl.DataFrame) -> None:
-        Family.check_observed(self, observed)
-        check_counts(observed, self.col)
 
     def pointwise(self, aligned: AlignedData) -> Floats:
         from scipy.special import betaln, xlogy
@@ -138,26 +107,13 @@ class GammaPoisson(Family):
     """
 
     name: ClassVar[str] = "gamma_poisson"
+    of_observed: ClassVar[tuple[str, ...]] = ("x_col", "t_col")
+    of_simulated: ClassVar[tuple[str, ...]] = ("x_col", "t_col")
+    of_counts: ClassVar[tuple[str, ...]] = ("x_col",)
     x_col: str
     t_col: str
     shape: Quantity = 1.0
     rate: Quantity = 1.0
-
-    def __post_init__(self) -> None:
-        check_quantity(self.shape, "shape")
-        check_quantity(self.rate, "rate")
-
-    @property
-    def observed_columns(self) -> tuple[str, ...]:
-        return (self.x_col, self.t_col, *quantity_columns(self.shape, self.rate))
-
-    @property
-    def simulated_columns(self) -> tuple[str, ...]:
-        return (self.x_col, self.t_col)
-
-    def check_observed(self, observed: pl.DataFrame) -> None:
-        Family.check_observed(self, observed)
-        check_counts(observed, self.x_col)
 
     def _posterior(self, aligned: AlignedData) -> tuple[Floats, Floats, Floats]:
         """Size and rate given the simulation, and the observed exposure."""

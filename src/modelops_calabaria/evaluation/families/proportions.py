@@ -6,24 +6,20 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 import numpy as np
-import polars as pl
 
 from modelops_calabaria.alignment.aligned import AlignedData, Floats
 from modelops_calabaria.alignment.errors import EvaluationError, ObservedDataError
 from modelops_calabaria.evaluation.families.base import (
     SLACK,
     Family,
-    check_counts,
     counts,
     log_choose,
     require_simulated,
 )
 from modelops_calabaria.evaluation.quantities import (
     Quantity,
-    check_quantity,
     numeric,
     positive,
-    quantity_columns,
 )
 
 
@@ -67,22 +63,12 @@ class Binomial(Family):
     """x of n observed, p simulated: ln C(n, x) + x ln p + (n-x) ln(1-p)."""
 
     name: ClassVar[str] = "binomial"
+    of_observed: ClassVar[tuple[str, ...]] = ("x_col", "n_col")
+    of_simulated: ClassVar[tuple[str, ...]] = ("p_col",)
+    of_counts: ClassVar[tuple[str, ...]] = ("x_col", "n_col")
     p_col: str
     x_col: str
     n_col: str
-
-    @property
-    def observed_columns(self) -> tuple[str, ...]:
-        return (self.x_col, self.n_col)
-
-    @property
-    def simulated_columns(self) -> tuple[str, ...]:
-        return (self.p_col,)
-
-    def check_observed(self, observed: pl.DataFrame) -> None:
-        Family.check_observed(self, observed)
-        check_counts(observed, self.x_col)
-        check_counts(observed, self.n_col)
 
     def pointwise(self, aligned: AlignedData) -> Floats:
         from scipy.special import xlog1py, xlogy
@@ -103,23 +89,11 @@ class BinomialReport(Family):
 
     name: ClassVar[str] = "binomial_report"
     averages_signal: ClassVar[bool] = False
+    of_observed: ClassVar[tuple[str, ...]] = ("col",)
+    of_simulated: ClassVar[tuple[str, ...]] = ("col",)
+    of_counts: ClassVar[tuple[str, ...]] = ("col",)
     col: str
     rho: Quantity
-
-    def __post_init__(self) -> None:
-        check_quantity(self.rho, "rho")
-
-    @property
-    def observed_columns(self) -> tuple[str, ...]:
-        return (self.col, *quantity_columns(self.rho))
-
-    @property
-    def simulated_columns(self) -> tuple[str, ...]:
-        return (self.col,)
-
-    def check_observed(self, observed: pl.DataFrame) -> None:
-        Family.check_observed(self, observed)
-        check_counts(observed, self.col)
 
     def _latent(self, aligned: AlignedData) -> Floats:
         latent = aligned.simulated(self.col)
@@ -149,27 +123,13 @@ class BetaBinomial(Family):
 
     name: ClassVar[str] = "beta_binomial"
     averages_signal: ClassVar[bool] = False
+    of_observed: ClassVar[tuple[str, ...]] = ("x_col", "n_col")
+    of_simulated: ClassVar[tuple[str, ...]] = ("x_col", "n_col")
+    of_counts: ClassVar[tuple[str, ...]] = ("x_col", "n_col")
     x_col: str
     n_col: str
     alpha: Quantity = 1.0
     beta: Quantity = 1.0
-
-    def __post_init__(self) -> None:
-        check_quantity(self.alpha, "alpha")
-        check_quantity(self.beta, "beta")
-
-    @property
-    def observed_columns(self) -> tuple[str, ...]:
-        return (self.x_col, self.n_col, *quantity_columns(self.alpha, self.beta))
-
-    @property
-    def simulated_columns(self) -> tuple[str, ...]:
-        return (self.x_col, self.n_col)
-
-    def check_observed(self, observed: pl.DataFrame) -> None:
-        Family.check_observed(self, observed)
-        check_counts(observed, self.x_col)
-        check_counts(observed, self.n_col)
 
     def _shapes(self, aligned: AlignedData) -> tuple[Floats, Floats]:
         x, n = aligned.simulated(self.x_col), aligned.simulated(self.n_col)
@@ -201,26 +161,13 @@ class BetaBinomialOverdispersed(Family):
     """x of n observed, p simulated, over-dispersion rho: a = p(1/rho-1), b = (1-p)(1/rho-1)."""
 
     name: ClassVar[str] = "beta_binomial_od"
+    of_observed: ClassVar[tuple[str, ...]] = ("x_col", "n_col")
+    of_simulated: ClassVar[tuple[str, ...]] = ("p_col",)
+    of_counts: ClassVar[tuple[str, ...]] = ("x_col", "n_col")
     p_col: str
     x_col: str
     n_col: str
     rho: Quantity
-
-    def __post_init__(self) -> None:
-        check_quantity(self.rho, "rho")
-
-    @property
-    def observed_columns(self) -> tuple[str, ...]:
-        return (self.x_col, self.n_col, *quantity_columns(self.rho))
-
-    @property
-    def simulated_columns(self) -> tuple[str, ...]:
-        return (self.p_col,)
-
-    def check_observed(self, observed: pl.DataFrame) -> None:
-        Family.check_observed(self, observed)
-        check_counts(observed, self.x_col)
-        check_counts(observed, self.n_col)
 
     def pointwise(self, aligned: AlignedData) -> Floats:
         from scipy.special import betaln
