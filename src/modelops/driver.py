@@ -154,7 +154,10 @@ class _Driver:
         facts = BundleFacts(**self._folder.read_document(self._folder.bundle))
         artifacts = wiring.open_artifacts(self._config, facts.repository)
         store = ResultsStore.open(self._folder.results_root)
-        with wiring.open_bundle_tree(self._config, artifacts, facts.manifest) as bundle:
+        opened = wiring.open_bundle_tree(
+            self._config, artifacts, facts.manifest, tell=self._reporter.warn
+        )
+        with opened as bundle:
             environment = wiring.prepare_environment(
                 self._config,
                 bundle.root,

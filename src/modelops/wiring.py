@@ -165,12 +165,16 @@ def _is_on(value: str | None) -> bool:
 
 
 def open_bundle_tree(
-    config: Config, store: ArtifactStore, manifest: str
+    config: Config,
+    store: ArtifactStore,
+    manifest: str,
+    *,
+    tell: Callable[[str], None] | None = None,
 ) -> AbstractContextManager[OpenBundle]:
-    """The files of a bundle from the cache, verified."""
+    """The files of a bundle from the cache, verified; `tell` hears of what had to be mended."""
     from modelops_bundle.opening import open_bundle
 
-    return open_bundle(manifest, store=store, cache_dir=config.paths.bundle_cache)
+    return open_bundle(manifest, store=store, cache_dir=config.paths.bundle_cache, tell=tell)
 
 
 def open_results(config: Config, project_root: Path) -> ResultsStore:

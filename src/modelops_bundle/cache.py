@@ -3,32 +3,40 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import fcntl
-import json
 import os
 import secrets
-import shutil
-import stat
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from modelops_bundle.fetching import fetch_layers
+from modelops_bundle.cached_tree import (
+    matches,
+    read_stats,
+    remove_tree,
+    seal,
+    stat_row,
+    walk,
+    write_stats,
+)
 from modelops_bundle.format_one import is_format_one, read_format_one
 from modelops_bundle.manifest import BundleIndex, config_of, read_index
 from modelops_bundle.oci.reference import is_digest
 from modelops_bundle.raw_layers import note_external
-from modelops_bundle.snapshot.index import FileRow, is_racy, stat_key
-from modelops_bundle.snapshot.scan import hash_file
-from modelops_contracts.atomic import FileLock, write_atomically
-from modelops_contracts.errors import IntegrityError, InvalidInput
-from modelops_contracts.ports import ArtifactStore
+from modelops_bundle.room import free_bytes, naming_room
+from modelops_bundle.snapshot.index import stat_key
+from modelops_contracts.atomic import FileLock
+from modelops_contracts.errors import InvalidInput, is_disk_full
+
+if TYPE_CHECKING:
+    from modelops_contracts.ports import ArtifactStore
 
 _LOCK_SECONDS = 600.0
-_FORMAT = 1
+_DAY = 86400.0
 MOST_BYTES = 20 * 1024**3
 OLDEST_SECONDS = 30 * 86400.0
 
@@ -45,18 +53,21 @@ class CachedTree:
 class BundleCache:
     """Trees by manifest digest: `trees/<hex>/`, with what was verified in `trees/<hex>.json`.
 
-    Files are copies, never hard links, and read-only. A tree that was damaged is set aside and
-    built again.
+    Files are copies, never hard links, and read-only. A tree that was damaged is set aside, told
+    about, and built again. Once a day what nobody used for long goes, and when the disk is full
+    what is used least.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, *, tell: Callable[[str], None] | None = None) -> None:
         self.path = Path(path)
+        self._tell = tell or _say_nothing
 
     @contextmanager
     def use(self, store: ArtifactStore, digest: str) -> Iterator[tuple[Path, BundleIndex]]:
         """Give the verified tree of a bundle; nobody replaces it while the context is open.
 
-        Raises `NotFound`, `IntegrityError`, and `InvalidInput` for what is not a bundle.
+        Raises `NotFound`, `IntegrityError`, `DiskFull`, and `InvalidInput` for what is not a
+        bundle.
         """
         self._check(digest)
         with _shared_lock(self._lock_path(digest)):
@@ -69,10 +80,12 @@ class BundleCache:
         tree = self.tree_path(digest)
         self._mark_used(digest)
         if self._is_good(tree, index):
+            self._collect_daily(digest)
             return tree, index
         with FileLock(self._lock_path(digest, "build"), timeout=_LOCK_SECONDS):
             if not self._is_good(tree, index):
-                self._build(store, index, tree)
+                self._build_with_room(store, index, tree)
+        self._collect_daily(digest)
         return tree, index
 
     def trees(self) -> tuple[CachedTree, ...]:
@@ -82,7 +95,7 @@ class BundleCache:
         found = [
             CachedTree(
                 digest=f"sha256:{name}",
-                size=sum(status.st_size for _, status in _walk(folder / name)),
+                size=sum(status.st_size for _, status in walk(folder / name)),
                 used_at=self._used_at(f"sha256:{name}"),
             )
             for name in names
@@ -96,22 +109,45 @@ class BundleCache:
         max_bytes: int = MOST_BYTES,
         older_than: float = OLDEST_SECONDS,
         dry_run: bool = False,
+        keep: str | None = None,
     ) -> tuple[CachedTree, ...]:
         """Remove trees beyond a size or an age, those unused for longest first; return them.
 
-        A tree that somebody uses is left alone. Parts of layers and addresses of uploads of that
-        age go too.
+        A tree that somebody uses, and that of the digest `keep`, are left alone. Parts of layers
+        and addresses of uploads of that age go too.
         """
         removed: list[CachedTree] = []
         kept, now = 0, time.time()
         for tree in self.trees():
             if kept + tree.size <= max_bytes and now - tree.used_at <= older_than:
                 kept += tree.size
-            elif dry_run or self._remove(tree.digest):
+            elif tree.digest != keep and (dry_run or self._remove(tree.digest)):
                 removed.append(tree)
         if not dry_run:
             self._sweep(now - older_than)
         return tuple(removed)
+
+    def _collect_daily(self, keep: str) -> None:
+        """Collect unless somebody did within a day."""
+        marker = self.path / "locks" / "collected"
+        with contextlib.suppress(OSError):  # a cache that may only be read is one all the same
+            if time.time() - _modified_at(marker) < _DAY:
+                return
+            marker.touch()  # first, so that no second process begins the same
+            for tree in self.collect(keep=keep):
+                self._tell(f"removed {tree.digest} from the cache: unused for long, or no room")
+
+    def _make_room(self, needed: int, keep: str) -> bool:
+        """Remove what is not in use, least recently used first, until so many bytes are free."""
+        removed = False
+        for path in (self.path / "trees").glob(".*.damaged"):
+            remove_tree(path)
+            removed = True
+        for tree in reversed(self.trees()):
+            if free_bytes(self.path) >= needed:
+                break
+            removed |= tree.digest != keep and self._remove(tree.digest)
+        return removed
 
     def _remove(self, digest: str) -> bool:
         path = self._lock_path(digest)
@@ -120,12 +156,12 @@ class BundleCache:
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
             tree = self.tree_path(digest)
-            doomed = tree.parent / f".{tree.name}.{secrets.token_hex(6)}.tmp"
+            doomed = tree.parent / f".{tree.name}.{secrets.token_hex(6)}.doomed"
             tree.chmod(0o755)
             tree.rename(doomed)
             tree.with_suffix(".json").unlink(missing_ok=True)
-            _remove_tree(doomed)
-        except BlockingIOError:
+            remove_tree(doomed)
+        except (BlockingIOError, FileNotFoundError):
             return False
         finally:
             os.close(descriptor)
@@ -137,10 +173,12 @@ class BundleCache:
                 with contextlib.suppress(OSError):
                     if path.stat().st_mtime < before:
                         path.unlink()
-        for path in sorted((self.path / "trees").glob(".*.tmp")):
+        for path in (self.path / "trees").glob(".*.doomed"):
+            remove_tree(path)  # somebody began, and did not get to the end
+        for path in sorted((self.path / "trees").glob(".*.*")):
             with contextlib.suppress(OSError):
                 if path.stat().st_mtime < min(before, time.time() - _LOCK_SECONDS):
-                    _remove_tree(path)
+                    remove_tree(path)
 
     def _mark_used(self, digest: str) -> None:
         path = self._lock_path(digest)
@@ -168,8 +206,8 @@ class BundleCache:
     def _is_good(self, tree: Path, index: BundleIndex) -> bool:
         if not tree.is_dir():
             return False
-        known = _read_stats(tree.with_suffix(".json"))
-        found = dict(_walk(tree))
+        known = read_stats(tree.with_suffix(".json"))
+        found = dict(walk(tree))
         if set(found) != {row.path for row in index.files}:
             return False
         fresh: dict[str, list[Any]] = {}
@@ -177,30 +215,62 @@ class BundleCache:
             status = found[row.path]
             if known.get(row.path) == [*stat_key(status), row.sha256] and row.mode != "link":
                 continue
-            if not _matches(tree, row, index, status):
+            if not matches(tree, row, index, status):
                 return False
-            fresh[row.path] = _stat_row(row, status)
+            fresh[row.path] = stat_row(row, status)
         if fresh:
-            with contextlib.suppress(OSError):
-                _write_stats(tree.with_suffix(".json"), {**known, **fresh})
+            write_stats(tree.with_suffix(".json"), {**known, **fresh})
         return True
 
+    def _build_with_room(self, store: ArtifactStore, index: BundleIndex, tree: Path) -> None:
+        """Build a tree; when the disk is full, make room once and try once more."""
+        needed = sum(row.size for row in index.files)
+        with naming_room(self.path, needed, "the bundle"):
+            try:
+                self._build(store, index, tree)
+            except OSError as error:
+                if not is_disk_full(error) or not self._make_room(needed, f"sha256:{tree.name}"):
+                    raise
+                self._tell(f"the disk of {self.path} was full: bundles used least were removed")
+                self._build(store, index, tree)
+
     def _build(self, store: ArtifactStore, index: BundleIndex, tree: Path) -> None:
+        from modelops_bundle.fetching import fetch_layers
+
         staging = tree.parent / f".{tree.name}.{secrets.token_hex(6)}.tmp"
         staging.mkdir(parents=True)
         try:
             fetch_layers(
                 store, index, range(len(index.layers)), staging, partial_dir=self.path / "partial"
             )
-            _seal(staging, index)
+            seal(staging, index)
             if tree.exists():
-                _remove_tree(tree)
+                self._set_aside(tree)
             staging.rename(tree)
             tree.chmod(0o555)
         finally:
-            _remove_tree(staging)
-        stats = {row.path: _stat_row(row, (tree / row.path).lstat()) for row in index.files}
-        _write_stats(tree.with_suffix(".json"), stats)
+            remove_tree(staging)
+        stats = {row.path: stat_row(row, (tree / row.path).lstat()) for row in index.files}
+        write_stats(tree.with_suffix(".json"), stats)
+
+    def _set_aside(self, tree: Path) -> None:
+        """Move a damaged tree out of the way; whoever reads in it goes on reading."""
+        aside = tree.parent / f".{tree.name}.{secrets.token_hex(6)}.damaged"
+        tree.chmod(0o755)
+        tree.rename(aside)
+        os.utime(aside)
+        self._tell(f"{tree} was damaged: it is set aside as {aside.name} and built again")
+
+
+def _say_nothing(_: str) -> None:
+    pass
+
+
+def _modified_at(path: Path) -> float:
+    try:
+        return path.stat().st_mtime
+    except FileNotFoundError:
+        return 0.0
 
 
 def fetch_index(store: ArtifactStore, digest: str) -> BundleIndex:
@@ -215,86 +285,26 @@ def fetch_index(store: ArtifactStore, digest: str) -> BundleIndex:
     return index
 
 
-def _walk(tree: Path, prefix: str = "") -> Iterator[tuple[str, os.stat_result]]:
-    with os.scandir(tree / prefix) as listing:
-        items = sorted(listing, key=lambda item: item.name)
-    for item in items:
-        path = f"{prefix}{item.name}"
-        if not item.is_dir(follow_symlinks=False):
-            yield path, item.stat(follow_symlinks=False)
-        elif item.name != "__pycache__":
-            yield from _walk(tree, f"{path}/")
-
-
-def _matches(tree: Path, row: FileRow, index: BundleIndex, status: os.stat_result) -> bool:
-    path = tree / row.path
-    if row.mode == "link":
-        return stat.S_ISLNK(status.st_mode) and path.readlink() == Path(index.links[row.path])
-    if not stat.S_ISREG(status.st_mode) or status.st_size != row.size:
-        return False
-    executable = bool(status.st_mode & stat.S_IXUSR)
-    return executable == (row.mode == "0755") and hash_file(path) == row.sha256
-
-
-def _stat_row(row: FileRow, status: os.stat_result) -> list[Any]:
-    racy = is_racy(status, time.time_ns())
-    return [*stat_key(status), "" if racy else row.sha256]
-
-
-def _read_stats(path: Path) -> dict[str, list[Any]]:
-    try:
-        data = json.loads(path.read_text(encoding="utf-8"))
-        return dict(data["rows"]) if data["format"] == _FORMAT else {}
-    except (OSError, ValueError, KeyError, TypeError):
-        return {}
-
-
-def _write_stats(path: Path, rows: dict[str, list[Any]]) -> None:
-    text = json.dumps({"format": _FORMAT, "rows": rows}, separators=(",", ":"))
-    write_atomically(path, text)
-
-
-def _seal(tree: Path, index: BundleIndex) -> None:
-    for row in index.files:
-        if row.mode != "link":
-            (tree / row.path).chmod(0o555 if row.mode == "0755" else 0o444)
-    for folder in _folders(tree, index) - {tree}:
-        folder.chmod(0o555)
-
-
-def _folders(tree: Path, index: BundleIndex) -> set[Path]:
-    return {
-        parent
-        for row in index.files
-        for parent in (tree / row.path).parents
-        if parent.is_relative_to(tree)
-    }
-
-
-def _remove_tree(tree: Path) -> None:
-    if not tree.exists():
-        return
-    for folder, _, _ in os.walk(tree):
-        with contextlib.suppress(OSError):
-            Path(folder).chmod(0o755)
-    shutil.rmtree(tree)
-
-
 @contextmanager
 def _shared_lock(path: Path) -> Iterator[None]:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o644)
+    descriptor = _open_lock(path)
     try:
-        fcntl.flock(descriptor, fcntl.LOCK_SH)
+        if descriptor is not None:
+            fcntl.flock(descriptor, fcntl.LOCK_SH)
         yield
     finally:
-        os.close(descriptor)
+        if descriptor is not None:
+            os.close(descriptor)
 
 
-def check_tree(tree: Path, index: BundleIndex) -> None:
-    """Hash every file of a tree again; `IntegrityError` names the first that differs."""
-    found = dict(_walk(tree))
-    for row in index.files:
-        status = found.get(row.path)
-        if status is None or not _matches(tree, row, index, status):
-            raise IntegrityError(f"{tree / row.path} is not what the bundle holds")
+def _open_lock(path: Path) -> int | None:
+    """Open a lock; None in a cache that may only be read, from which we can remove nothing."""
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        return os.open(path, os.O_RDWR | os.O_CREAT, 0o644)
+    except OSError as error:
+        if error.errno not in {errno.EROFS, errno.EACCES, errno.EPERM}:
+            raise
+    with contextlib.suppress(OSError):
+        return os.open(path, os.O_RDONLY)
+    return None

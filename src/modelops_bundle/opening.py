@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -35,8 +35,16 @@ class OpenBundle:
 
 
 @contextmanager
-def open_bundle(reference: str, *, store: ArtifactStore, cache_dir: Path) -> Iterator[OpenBundle]:
+def open_bundle(
+    reference: str,
+    *,
+    store: ArtifactStore,
+    cache_dir: Path,
+    tell: Callable[[str], None] | None = None,
+) -> Iterator[OpenBundle]:
     """Open a bundle of a store by digest: `sha256:…` or `repository@sha256:…`.
+
+    `tell` hears of what the cache had to mend or to remove.
 
     Raises `InvalidInput` for a tag (tags move; resolve it first) and for what is not a bundle,
     `NotFound`, and `IntegrityError`.
@@ -47,7 +55,7 @@ def open_bundle(reference: str, *, store: ArtifactStore, cache_dir: Path) -> Ite
             f"{reference!r} names a tag, which may move; a digest is needed",
             hint="mops bundle push prints the digest",
         )
-    with BundleCache(cache_dir).use(store, digest) as (root, said):
+    with BundleCache(cache_dir, tell=tell).use(store, digest) as (root, said):
         path = root / REGISTRY_PATH
         registry = BundleRegistry.load(path) if path.is_file() else BundleRegistry()
         index = said if said.format != FORMAT_ONE else _with_digests(said, registry, root)

@@ -150,15 +150,14 @@ def plan_spec(
     refuse_missing_observations(spec, project_root)
     environment = wiring.open_environment(config)
     results = wiring.open_results(config, project_root)
+    telling = reporter or NullReporter()
     choice = BundleChoice(options.bundle, options.auto, options.allow_stale, options.dry_run)
     with (
         open_bundle_store(project_root, config, choice) as (store, pushed, place),
-        wiring.open_bundle_tree(place, store, pushed.manifest) as bundle,
+        wiring.open_bundle_tree(place, store, pushed.manifest, tell=telling.warn) as bundle,
     ):
         facts = replace(pushed, content=bundle.content)
-        planner = Planner(
-            spec, bundle, config, place, _planning(options), reporter or NullReporter()
-        )
+        planner = Planner(spec, bundle, config, place, _planning(options), telling)
         planned = planner.plan(results)
     refuse_failed_check(planned.check, options.spoken)
     return SubmissionPlan(
