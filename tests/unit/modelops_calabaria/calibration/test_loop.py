@@ -57,6 +57,41 @@ def test_exactly_max_trials_are_evaluated_and_never_more_than_a_batch_at_once() 
     assert result.stop_reason == "max_trials"
 
 
+class Diary(MemoryJournal):
+    def __init__(self, happened: list[tuple[str, Any]]) -> None:
+        super().__init__()
+        self.happened = happened
+
+    def append(self, record: Mapping[str, Any]) -> None:
+        self.happened.append((str(record["event"]), record.get("trial")))
+        super().append(dict(record))
+
+
+class Watched(FunctionProvider):
+    def __init__(self, happened: list[tuple[str, Any]]) -> None:
+        super().__init__(noisy)
+        self.happened = happened
+
+    def start(self, ticket: Any) -> None:
+        self.happened.append((f"start {ticket.purpose}", ticket.trial))
+        super().start(ticket)
+
+
+def test_everything_is_written_down_before_it_takes_effect() -> None:
+    happened: list[tuple[str, Any]] = []
+    plan = make_plan(SPACE, max_trials=6, batch_size=1, sampler={"type": "qmc"})
+    calibrate_plan(plan, Watched(happened), Diary(happened))
+    for trial in range(6):
+        asked = happened.index(("ask", trial))
+        started = happened.index(("start search", trial))
+        answered = happened.index(("outcome", trial))
+        assert asked < started < answered
+        if trial < 5:
+            assert answered < happened.index(("ask", trial + 1))
+    n_rescored = sum(what.startswith("start ") for what, _ in happened) - 6
+    assert sum(what == "outcome" for what, _ in happened) == 6 + n_rescored
+
+
 def test_every_ask_sees_exactly_the_answers_that_the_schedule_promises() -> None:
     plan = make_plan(SPACE, max_trials=20, batch_size=3, sampler={"type": "random"})
     seen: list[tuple[str, int]] = []

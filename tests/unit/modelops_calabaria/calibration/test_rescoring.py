@@ -153,3 +153,12 @@ class TestPairedDifference:
         good = self.make("a", np.zeros(4))
         bad = Evaluation("b", good.seeds, math.inf, kind="loglik", reason="ZERO_LIKELIHOOD")
         assert paired_difference(bad, good, "logmeanexp")[0] == math.inf
+
+
+def test_candidates_within_two_standard_errors_are_listed_and_no_others(run: Any) -> None:
+    result, _ = run
+    listed = {c.trial for c in result.indistinguishable}
+    for candidate in result.candidates[1:]:
+        close = candidate.difference <= 2 * candidate.difference_se
+        assert (candidate.trial in listed) == close
+    assert any(c.trial not in listed for c in result.candidates[1:])
