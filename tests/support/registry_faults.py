@@ -82,6 +82,7 @@ class Seen:
     verb: str
     path: str
     headers: Mapping[str, str]
+    thread: int = 0  # of the server: one for each connection
 
     def __str__(self) -> str:
         return f"{self.verb} {self.path}"
@@ -229,7 +230,9 @@ class _Handler(BaseHTTPRequestHandler):
         registry = self.registry
         size = int(self.headers.get("Content-Length") or 0)
         with registry.lock:
-            registry.seen.append(Seen(self.command, self.path, dict(self.headers)))
+            registry.seen.append(
+                Seen(self.command, self.path, dict(self.headers), threading.get_ident())
+            )
         self.fault = registry.due(self.command, self.path, size)
         if self.fault is not None and self._misbehave(self.fault, size):
             return
