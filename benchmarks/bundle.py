@@ -1,10 +1,10 @@
-"""What packaging costs on a project of 2,010 files and 237 MB, as ratios within one run.
+"""What packaging costs on projects of 2,010 files (237 MB) and 10,000 files, as ratios in one run.
 
 CPU is user plus system time of the whole process tree; repeats are interleaved and medians are
-taken. The bundle commands run in a bare interpreter without a console. Exit code 1 when a ratio is
-above its goal.
+taken. The bundle commands run in a bare interpreter without a console. The 10,000 files have
+350 MB in all; `--full` makes that 2 GB. Exit code 1 when something is above its goal.
 
-    python benchmarks/bundle.py [--runs 5] [--files 2000] [--json]
+    python benchmarks/bundle.py [--full] [--runs 5] [--json]
 """
 
 from __future__ import annotations
@@ -35,6 +35,13 @@ from modelops_bundle.project import find_project
 from modelops_bundle.status import read_status
 read_status(find_project(Path(sys.argv[1])))
 """
+# The kernel's largest resident set of this program; getrusage would give that of its parent when
+# that was larger.
+PEAK = """
+import re
+from pathlib import Path
+print(int(re.search(r"VmHWM:\\s*(\\d+)", Path("/proc/self/status").read_text()).group(1)) / 1024)
+"""
 PUSH = """
 import sys
 from pathlib import Path
@@ -54,7 +61,13 @@ def spent(work):
         work(source)
     return resource.getrusage(resource.RUSAGE_SELF).ru_utime - start
 parsing = spent(ast.parse)
-print(spent(lambda source: file_fingerprint(ast.parse(source))) / parsing)
+ratio = spent(lambda source: file_fingerprint(ast.parse(source))) / parsing
+def peak():
+    return int(Path("/proc/self/status").read_text().partition("VmHWM:")[2].split()[0])
+first = peak()
+for _ in range(3):
+    spent(lambda source: file_fingerprint(ast.parse(source)))
+print(ratio, peak() / first)
 """
 
 
@@ -82,11 +95,12 @@ class Ratio:
 def main() -> int:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--runs", type=int, default=5)
-    parser.add_argument("--files", type=int, default=2000)
+    parser.add_argument("--full", action="store_true", help="2 GB in the 10,000 files")
     parser.add_argument("--json", action="store_true")
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
-        ratios = measure(Path(folder), options.runs, options.files)
+        ratios = measure(Path(folder), options.runs)
+        ratios += measure_many(Path(folder) / "many", options.runs, options.full)
     if options.json:
         print(json.dumps({item.name: {"ratio": item.value, "goal": item.goal} for item in ratios}))
     else:
@@ -96,9 +110,9 @@ def main() -> int:
     return 1 if any(item.over for item in ratios) else 0
 
 
-def measure(folder: Path, runs: int, files: int) -> list[Ratio]:
+def measure(folder: Path, runs: int) -> list[Ratio]:
     root, artifacts = folder / "project", folder / "artifacts"
-    make_project(root, files)
+    make_project(root, 2000)
     settle()
     python = [sys.executable, "-c"]
     status = [*python, STATUS, str(root)]
@@ -122,9 +136,7 @@ def measure(folder: Path, runs: int, files: int) -> list[Ratio]:
         "push edit": (push, lambda: touch_one(root)),
     }
     found = interleave(jobs, runs)
-    fingerprints = subprocess.run(
-        [*python, FINGERPRINT, str(root)], capture_output=True, text=True, check=True
-    ).stdout
+    fingerprints, growth = map(float, printed_by([*python, FINGERPRINT, str(root)]).split())
     cpu = {name: cost.cpu for name, cost in found.items()}
     wall = {name: cost.wall for name, cost in found.items()}
     py, edit = cpu["python"], wall["push edit"] / wall["push cold"]
@@ -141,8 +153,46 @@ def measure(folder: Path, runs: int, files: int) -> list[Ratio]:
             "push, cold, to a layout: CPU / (tar + sha256sum)", cpu["push cold"] / cpu["copy"], 3
         ),
         Ratio("push, one small edit: wall / push, cold", edit, 0.5),
-        Ratio("fingerprinting: CPU / ast.parse", float(fingerprints), 3),
+        Ratio("fingerprinting: CPU / ast.parse", fingerprints, 3),
+        Ratio("fingerprinting: memory after 4 times the files / 1", growth, 1.1),
     ]
+
+
+def measure_many(folder: Path, runs: int, full: bool) -> list[Ratio]:
+    root = folder / "project"
+    make_project(root, 9_900, 100, 19_400_000 if full else 2_900_000)
+    settle()
+    status = [sys.executable, "-c", STATUS, str(root)]
+    cold = float(printed_by([sys.executable, "-c", STATUS + PEAK, str(root)]))
+    cost_of(status)
+    warm = float(printed_by([sys.executable, "-c", STATUS + PEAK, str(root)]))
+    found = interleave(
+        {
+            "python": ([sys.executable, "-c", "pass"], nothing),
+            "status": (status, nothing),
+            "git": (["git", "-C", str(root), "status", "--porcelain"], nothing),
+            "hash": (
+                ["sh", "-c", f"cd {root} && git ls-files -z | xargs -0 sha256sum > /dev/null"],
+                nothing,
+            ),
+        },
+        runs,
+    )
+    cpu = {name: cost.cpu for name, cost in found.items()}
+    title = "10,000 files"
+    return [
+        Ratio(f"status, {title}: CPU / python -c pass", cpu["status"] / cpu["python"], 14),
+        Ratio(f"status, {title}: CPU / git status", cpu["status"] / cpu["git"], 10),
+        Ratio(f"status, {title}: CPU / sha256sum", cpu["status"] / cpu["hash"], 1 / 8),
+        Ratio(f"status, {title}: peak MiB", warm, 64),
+        Ratio(f"status, {title}, no caches: peak MiB", cold, 64),
+    ]
+
+
+def printed_by(command: list[str]) -> str:
+    return subprocess.run(
+        command, capture_output=True, text=True, check=True, env=environment()
+    ).stdout
 
 
 def interleave(
@@ -226,6 +276,7 @@ def make_project(
     everything = [path for path in project.ignore_rules().walk() if path.startswith("data/")]
     write_tracked(root, [*read_tracked(root), *everything])
     git = ["git", "-C", str(root), "-c", "user.name=x", "-c", "user.email=x@example.org"]
+    git += ["-c", "core.compression=0", "-c", "gc.auto=0"]
     for arguments in (["init", "-q"], ["add", "."], ["commit", "-qm", "all"]):
         subprocess.run([*git, *arguments], check=True)
 

@@ -34,13 +34,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from _servers import count_requests, delayed, running_registry
-from bundle import environment, make_tracked, settle
+from bundle import PEAK, environment, make_tracked, settle
 from bundle import make_project as make_p2k
 
 MIB = 1024 * 1024
 
 MOVE = """
-import resource, sys, time
+import sys, time
 from pathlib import Path
 from modelops_bundle.oci.remote import RemoteStore
 address, name, what, place, cache = sys.argv[1:]
@@ -55,7 +55,7 @@ if what == "push":
     push(open_project(Path(place)), store)
 else:
     clone(store, "latest", Path(place), repository=name, partial_dir=Path(cache) / "partial")
-print(time.perf_counter() - started, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024)
+print(time.perf_counter() - started)
 """
 RAW_PUSH = """
 import hashlib, http.client, sys
@@ -152,7 +152,7 @@ def cost_of(command: Sequence[object], text: str = "") -> Cost:
 
 def move(what: str, address: str, name: str, place: Path, cache: Path) -> Cost:
     """Push or clone with an empty or a given cache."""
-    return cost_of([sys.executable, "-c", MOVE, address, name, what, place, cache])
+    return cost_of([sys.executable, "-c", MOVE + PEAK, address, name, what, place, cache])
 
 
 def inner(cost: Cost) -> float:

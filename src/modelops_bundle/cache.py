@@ -241,8 +241,9 @@ class BundleCache:
         staging.mkdir(parents=True)
         try:
             fetch_layers(
-                store, index, range(len(index.layers)), staging, partial_dir=self.path / "partial"
-            )
+                store, index, range(len(index.layers)), staging,
+                partial_dir=self.path / "partial", trees=tree.parent,
+            )  # fmt: skip
             seal(staging, index)
             if tree.exists():
                 self._set_aside(tree)

@@ -44,9 +44,10 @@ def matches(tree: Path, row: FileRow, index: BundleIndex, status: os.stat_result
 
 
 def stat_row(row: FileRow, status: os.stat_result) -> list[Any]:
-    """Return what a verified file is known by; one too young to be believed has no digest."""
+    """Return what a verified file is known by: five times and numbers, and its digest."""
     racy = is_racy(status, time.time_ns())
-    return [*stat_key(status), "" if racy else row.sha256]
+    # Times that prove nothing yet equal no file's: it is hashed again before it is believed.
+    return [*((0,) * 5 if racy else stat_key(status)), row.sha256]
 
 
 def read_stats(path: Path) -> dict[str, list[Any]]:

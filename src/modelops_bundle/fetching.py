@@ -19,6 +19,7 @@ from modelops_bundle.receiving import (
     is_one_plain_file,
     receive_file,
 )
+from modelops_bundle.sharing import find_in_trees, place_known
 from modelops_bundle.snapshot.index import FileRow
 from modelops_bundle.unpacking import unpack_layer
 from modelops_contracts.atomic import FileLock
@@ -36,9 +37,12 @@ def fetch_layers(
     root: Path,
     *,
     partial_dir: Path | None = None,
+    trees: Path | None = None,
     reporter: Reporter | None = None,
 ) -> None:
     """Unpack some layers below `root`, every byte verified.
+
+    A layer whose files are all in cached trees, below `trees`, is copied from there instead.
 
     With `partial_dir`, what was received of a layer of a store far away is kept there until it is
     unpacked, and the next call goes on from it. A layer that arrives damaged is fetched once more;
@@ -47,9 +51,14 @@ def fetch_layers(
     telling = reporter or NullReporter()
     telling.start("Fetching layers", len(numbers))
     rows, links = index.rows_by_layer(), dict(index.links)
+    wanted = {row.sha256 for number in numbers for row in rows[number]}
+    known = find_in_trees(trees, wanted) if trees is not None else {}
 
     def fetch(number: int) -> None:
         layer, members = index.layers[number], rows[number]
+        if place_known(members, links, known, root):
+            telling.advance()
+            return
         try:
             _fetch(store, layer, members, links, root, partial_dir)
         except IntegrityError:

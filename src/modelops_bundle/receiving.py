@@ -6,7 +6,6 @@ it only has to be moved to its place.
 
 from __future__ import annotations
 
-import contextlib
 import errno
 import os
 from collections.abc import Iterable, Sequence
@@ -18,6 +17,7 @@ from modelops_bundle.hashing import Sha256, read_blocks
 from modelops_bundle.manifest import Layer
 from modelops_bundle.oci import media_types
 from modelops_bundle.packing import frame_of
+from modelops_bundle.sharing import copy_verified
 from modelops_bundle.snapshot.index import FileRow
 from modelops_contracts.errors import IntegrityError
 
@@ -128,17 +128,3 @@ def _move(part: Path, target: Path, row: FileRow) -> None:
             raise
         copy_verified(part, target, row)
         part.unlink()
-
-
-def copy_verified(source: Path, target: Path, row: FileRow) -> None:
-    """Copy a file that must have the content of a row; `IntegrityError`, and no copy, otherwise."""
-    flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW
-    with source.open("rb", buffering=0) as stream, Sha256(row.size) as digest:
-        with os.fdopen(os.open(target, flags, 0o644), "wb", buffering=0) as copy:
-            for block in read_blocks(stream, row.size + 1):
-                digest.update(block)
-                copy.write(block)
-        if digest.hexdigest() != row.sha256:
-            with contextlib.suppress(FileNotFoundError):
-                target.unlink()
-            raise _other_content(row)

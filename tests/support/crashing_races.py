@@ -27,7 +27,8 @@ from modelops_bundle.registering import refresh, register
 from modelops_bundle.registry import load_registry, validate_registry
 from modelops_bundle.tracking import read_tracked
 from modelops_bundle.transfer.clone import clone
-from modelops_bundle.transfer.pull import PullConflict, plan_pull, pull
+from modelops_bundle.transfer.pull import pull
+from modelops_bundle.transfer.pull_plan import PullConflict, plan_pull
 from modelops_bundle.transfer.push import push
 from modelops_contracts.errors import Conflict
 from support.projects import edit, make_registered, write_files

@@ -49,12 +49,14 @@ def clone(
     repository: str,
     env: str | None = None,
     partial_dir: Path | None = None,
+    trees: Path | None = None,
     reporter: Reporter | None = None,
 ) -> CloneResult:
     """Make a project of the bundle at a tag or digest of a store.
 
     `directory` must be absent or empty; it appears whole or not at all. `repository` and `env` are
-    the project's name and environment from now on. Raises `Conflict` for a directory that holds
+    the project's name and environment from now on. Layers whose files are in cached trees below
+    `trees` are copied from there. Raises `Conflict` for a directory that holds
     something, `NotFound`, `IntegrityError`, and `InvalidInput` for what is not a bundle.
     """
     root = directory.absolute()
@@ -66,7 +68,9 @@ def clone(
     staging.mkdir()
     try:
         numbers = set(index.layer_of.values())
-        fetch_layers(store, index, numbers, staging, partial_dir=partial_dir, reporter=reporter)
+        fetch_layers(
+            store, index, numbers, staging, partial_dir=partial_dir, trees=trees, reporter=reporter
+        )
         _set_modes(staging, index)
         tag = None if is_digest(reference) else reference
         _make_project(staging, index, repository, tag, env)

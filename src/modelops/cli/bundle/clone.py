@@ -55,6 +55,7 @@ def clone(call: Call, reference: str, directory: str | None) -> Cloned:
             repository=name,
             env=environment,
             partial_dir=call.config.paths.bundle_cache / "partial",
+            trees=call.config.paths.bundle_cache / "trees",
             reporter=reporter,
         )
     finally:

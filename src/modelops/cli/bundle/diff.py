@@ -61,7 +61,7 @@ def diff(call: Call, tag: str | None) -> Difference:
     """Compare the tracked files here with a pushed bundle; nothing is written."""
     from modelops import wiring
     from modelops_bundle.project import find_project
-    from modelops_bundle.transfer.pull import compare
+    from modelops_bundle.transfer.pull_plan import compare
 
     project = find_project(call.start)
     store: Any = wiring.open_artifacts(call.config, project.repository, tell=call.console.note)

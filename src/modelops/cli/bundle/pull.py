@@ -14,7 +14,7 @@ from modelops.cli._console import Screen, plural, size
 from modelops.cli.bundle._status import warn_of_interruption
 
 if TYPE_CHECKING:
-    from modelops_bundle.transfer.pull import PullPlan
+    from modelops_bundle.transfer.pull_plan import PullPlan
 
 CONFLICT = 3
 
@@ -76,8 +76,8 @@ def pull(
     """
     from modelops import wiring
     from modelops_bundle.project import find_project
-    from modelops_bundle.transfer.pull import plan_pull, refuse_conflicts
     from modelops_bundle.transfer.pull import pull as pull_bundle
+    from modelops_bundle.transfer.pull_plan import plan_pull, refuse_conflicts
 
     if overwrite and keep_local:
         raise click.UsageError("--overwrite and --keep-local exclude each other")
@@ -92,10 +92,16 @@ def pull(
         refuse_conflicts(plan)
         return as_answer(plan, dry_run=True)
     reporter = call.reporter()
-    partial_dir = call.config.paths.bundle_cache / "partial"
+    cache = call.config.paths.bundle_cache
     try:
         done = pull_bundle(
-            project, store, tag, **choices, partial_dir=partial_dir, reporter=reporter
+            project,
+            store,
+            tag,
+            **choices,
+            partial_dir=cache / "partial",
+            trees=cache / "trees",
+            reporter=reporter,
         )
     finally:
         reporter.close()

@@ -18,7 +18,8 @@ from modelops_bundle.project import Project, open_project
 from modelops_bundle.registering import register
 from modelops_bundle.tracking import read_tracked, write_tracked
 from modelops_bundle.transfer.clone import clone
-from modelops_bundle.transfer.pull import PullConflict, compare, plan_pull, pull
+from modelops_bundle.transfer.pull import pull
+from modelops_bundle.transfer.pull_plan import PullConflict, compare, plan_pull
 from modelops_bundle.transfer.push import push
 from modelops_bundle.transfer.verify import verify
 from modelops_contracts.errors import Conflict, NotFound
