@@ -120,6 +120,7 @@ def _journal_path(project: Project) -> Path:
 def _do(project: Project, journal: Journal) -> tuple[str, ...]:
     staging = project.storage / "staging" / journal.staging
     left = [step.path for step in _ordered(journal.steps) if not _do_step(project, step, staging)]
+    _sync_folders(project.root, journal.steps)
     skipped = set(left)
     tracked = {*read_tracked(project.root), *journal.track} - set(journal.untrack)
     write_tracked(project.root, tracked | (skipped & set(journal.untrack)))
@@ -253,12 +254,30 @@ def _sync(staging: Path, steps: Sequence[Step]) -> None:
     if len(fresh) > _FEW:
         os.sync()
         return
-    for path in fresh:
-        descriptor = os.open(path, os.O_RDONLY)
-        try:
-            os.fsync(descriptor)
-        finally:
-            os.close(descriptor)
+    for path in (*fresh, staging / BASE_REGISTRY):
+        _fsync(path)
+    inner = {folder for path in fresh for folder in path.parents if staging in folder.parents}
+    for folder in {*inner, staging, staging.parent}:
+        _fsync(folder)
+
+
+def _fsync(path: Path) -> None:
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def _sync_folders(root: Path, steps: Sequence[Step]) -> None:
+    """Make the changes of names durable, before the record of them goes."""
+    folders = {(root / step.path).parent for step in steps}
+    if len(folders) > _FEW:
+        os.sync()
+        return
+    for folder in folders:
+        with contextlib.suppress(OSError):  # gone with its last file
+            _fsync(folder)
 
 
 def _to_json(journal: Journal) -> dict[str, Any]:
