@@ -84,17 +84,28 @@ def build_calibration(
             "simulation_entrypoint": description.class_path,
             **(extra or {}),
         },
-        metadata={
-            "model_class": description.class_path,
-            "n_parameters": len(parameters),
-            "created_by": created_by,
-            "name": name or "calibration",
-            "target_set": target_set,
-            "target_ids": [target_id for target_id, _ in targets],
-        },
+        metadata=_metadata(description, targets, len(parameters), created_by, name, target_set),
     )
     plan_calibration(spec, description, [target for _, target in targets])
     return spec
+
+
+def _metadata(
+    description: ModelDescription,
+    targets: Sequence[tuple[str, TargetDescription]],
+    n_parameters: int,
+    created_by: str,
+    name: str | None,
+    target_set: str | None,
+) -> dict[str, Any]:
+    return {
+        "model_class": description.class_path,
+        "n_parameters": n_parameters,
+        "created_by": created_by,
+        "name": name or "calibration",
+        "target_set": target_set,
+        "target_ids": [target_id for target_id, _ in targets],
+    }
 
 
 def _target_data(
