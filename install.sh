@@ -318,13 +318,14 @@ check_system() {
         MINGW* | MSYS* | CYGWIN*) fail "Windows itself is not supported" "install WSL (wsl --install) and run this inside it" ;;
         *) fail "$(uname -s) is not supported, only Linux and macOS" ;;
     esac
-    for name in awk cat chmod cmp cp cut date df dirname find grep head id ln mkdir mktemp mv readlink rm rmdir sed sleep tail tr; do
+    for name in awk cat chmod cmp cp cut date df dirname find grep head id ln mkdir mktemp mv readlink rm rmdir sed sleep sort tail tr; do
         command -v "$name" >/dev/null || fail "the program $name is missing"
     done
     [ "$(id -u)" != 0 ] || [ "${SUDO_USER:-root}" = root ] || [ -n "$(find "$HOME" -prune -user 0)" ] ||
         fail "sudo with the home of $SUDO_USER: the files would belong to root" "run it without sudo"
+    absent=''
     for folder in "$STATE" "$BIN" "$TOOLS" "${UV_CACHE_DIR:-${XDG_CACHE_HOME:-$HOME/.cache}/uv}"; do
-        while [ ! -d "$folder" ]; do folder=$(dirname "$folder"); done
+        while [ ! -d "$folder" ]; do absent=$absent$folder$NEWLINE && folder=$(dirname "$folder"); done
         { [ -w "$folder" ] && [ -x "$folder" ]; } || fail "cannot write in $folder" "choose another place (HOME, MODELOPS_HOME, UV_TOOL_DIR, UV_CACHE_DIR, --bin-dir) or change its permissions"
         free=$(df -Pk "$folder" | awk 'NR == 2 { print $4 }')
         [ "$UNINSTALL" = 1 ] || [ "${free:-0}" -ge "$SPACE_KIB" ] || fail "only $((free / 1024)) MiB free in $folder" "free 1 GiB there"
@@ -338,6 +339,7 @@ check_system() {
     rm -rf "$STATE"/stage.* "$STATE"/install.lock.* "$STATE/switch.new"
     WORK=$STATE/stage.$$ LOG=$STATE/logs/install-$(date -u +%Y%m%dT%H%M%SZ).log
     mkdir "$WORK" && (umask 077 && : >>"$LOG")
+    [ "$UNINSTALL" = 1 ] || printf '%s' "$absent" >>"$STATE/created-folders"
     if [ -d "$SWITCH" ] || [ -d "$PREVIOUS" ]; then
         say "  a run was killed while it exchanged the installation: repairing"
         if { [ -d "$PREVIOUS" ] || [ ! -e "$SWITCH/had-tool" ]; } && tool_works; then link_commands && rm -rf "$SWITCH" "$PREVIOUS"; else restore_previous; fi
@@ -733,7 +735,9 @@ uninstall() {
         ! grep -qsF -e "$OPEN_MARK" "$file" || if [ "$DRY_RUN" = 1 ]; then say "  would take our lines out of $file"; else rewrite_file "$file" ''; fi
     done
     [ "$PURGE" = 0 ] || purge
-    run rm -rf "$TOOL" "$PREVIOUS" "$SWITCH" "$STATE/uv" "$STATE/dist" "$STATE/env" "$STATE/env.fish" "$STATE/created-files" "$STATE/install.json"
+    made=$(sort -r "$STATE/created-folders" 2>/dev/null) || :
+    run rm -rf "$TOOL" "$PREVIOUS" "$SWITCH" "$STATE/uv" "$STATE/dist" "$STATE/env" "$STATE/env.fish" "$STATE/created-files" "$STATE/created-folders" "$STATE/install.json"
+    case $NEWLINE$made$NEWLINE in *"$NEWLINE$TOOLS$NEWLINE"*) run rm -f "$TOOLS/.lock" "$TOOLS/.gitignore" "$TOOLS/CACHEDIR.TAG" ;; esac
     if [ "$DRY_RUN" = 1 ]; then return 0; fi
     for name in $COMMANDS; do
         found=$(command -v "$name") || continue
@@ -741,7 +745,7 @@ uninstall() {
     done
     say "ModelOps is removed.${DUPLICATES:+ Still on PATH:$NEWLINE}$DUPLICATES"
     LOG=/dev/null && rm -rf "$STATE/logs" "$WORK" "$LOCK"
-    rmdir "${fish%/*}" "$BIN" "$STATE" 2>/dev/null || :
+    printf '%s\n' "$made" "$STATE" "${fish%/*}" | while IFS= read -r folder; do rmdir "$folder" 2>/dev/null || :; done # if empty
     for folder in "$STATE"/*; do [ ! -e "$folder" ] || say "kept: $folder"; done
     [ "$JSON" = 0 ] || { printf '{"schema": "mops.install/1", "uninstalled": true, ' && json_tail; }
 }
