@@ -303,3 +303,133 @@ def test_the_cache_is_cleared(project: Drifting, tmp_path: Path) -> None:
     assert int(str(cleared["bytes"])) >= tree["bytes"]  # type: ignore[index]
     assert answer(project, "cache info")["trees"] == []
     assert "0 bundles" in project.run("cache clear").out
+
+
+# --- registering -----------------------------------------------------------------------------
+
+
+def test_options_of_register_model(project: Drifting) -> None:
+    project.write("models/two.py", "from models.sir import Sir\n\n\nclass A(Sir):\n    pass\n\n\n"
+                  "class B(Sir):\n    pass\n")  # fmt: skip
+    project.write("data/more.csv", "1\n")
+    project.write("models/extra.py", "x = 1\n")
+    dry = answer(project, "register-model models/two.py --dry-run")
+    assert [row["id"] for row in dry["added"]] == ["two_a", "two_b"]  # type: ignore[attr-defined]
+    assert "two_a" not in project.registry.models
+    line = (
+        "register-model models/two.py -c A --id mine -d data/more.csv --code models/extra.py "
+        "--label role=second --no-auto-code --no-auto-data --code-mode files"
+    )
+    assert answer(project, line)["added"]
+    entry = project.registry.models["mine"]
+    assert [path.as_posix() for path in entry.data] == ["data/more.csv"]
+    assert "models/extra.py" in [path.as_posix() for path in entry.code]
+    assert "models/helpers.py" not in [path.as_posix() for path in entry.code]
+    assert entry.labels == {"role": "second"}
+    assert entry.registration.to_dict()["code_mode"] == "files"
+    assert set(project.registry.models) == {"sir_sir", "mine"}, "only the class that was named"
+    assert project.run("register-model models/two.py -c A --auto-code").code == 0
+    code = [path.as_posix() for path in project.registry.models["mine"].code]
+    assert "models/helpers.py" in code
+    assert project.run("register-model models/two.py -c A --no-data").code == 0
+    assert project.registry.models["mine"].data == []
+    assert project.run("register-model models/two.py -e B").code == 0
+    assert set(project.registry.models) == {"sir_sir", "mine"}
+    assert project.run("register-model models/two.py --no-data -d data/more.csv").code == 2
+
+
+def test_options_of_register_target(project: Drifting) -> None:
+    project.write("data/more.csv", "1\n")
+    line = (
+        "register-target targets/counts.py -t peak --id top -d data/more.csv --output cases "
+        "--label kind=peak"
+    )
+    assert project.run(line).code == 0
+    entry = project.registry.targets["top"]
+    paths = [path.as_posix() for path in entry.data]
+    assert paths == ["data/more.csv", "data/peak.csv"], "that of the decorator stays"
+    assert (entry.model_output, entry.labels) == ("cases", {"kind": "peak"})
+    assert "weekly_cases" in project.registry.targets
+    assert project.run("register-target targets/counts.py -e weekly_cases").code == 0
+    assert "weekly_cases" not in project.registry.targets
+
+
+def test_regen_all_is_refresh(project: Drifting) -> None:
+    project.edit("models/helpers.py", ("* seed", "* seed + 1"))
+    before = project.stored()
+    dry = answer(project, "register-model --regen-all --dry-run")
+    assert [row["id"] for row in dry["changed"]] == ["sir_sir"]  # type: ignore[attr-defined]
+    assert project.stored() == before
+    done = answer(project, "register-target targets/counts.py --regen-all --label a=b")
+    assert [row["id"] for row in done["changed"]] == ["sir_sir"]  # type: ignore[attr-defined]
+    assert "ignored" in str(done["warnings"])
+    assert project.registry.targets["peak"].labels == {}
+    assert project.run("register-model").code == 2
+
+
+def test_unregister_and_target_sets(project: Drifting) -> None:
+    assert project.run("unregister peak").code == 3
+    assert project.run("target-set set some -t peak -w peak=4").code == 0
+    assert project.registry.target_sets["some"].weights == {"peak": 4.0}
+    assert project.run("target-set set every").code == 0
+    assert project.registry.target_sets["every"].targets == ["peak", "weekly_cases"]
+    for line in ("-t peak -w peak=much", "-t peak -w weekly_cases=1", "-t nobody"):
+        assert project.run(f"target-set set some {line}").code in {1, 2}
+    assert project.registry.target_sets["some"].weights == {"peak": 4.0}
+    assert project.run("unregister peak --kind model").code == 1
+    dry = project.run("unregister peak --kind target --force --dry-run")
+    assert dry.code == 0, dry
+    assert "peak" in project.registry.targets
+    assert project.run("unregister peak --kind target --force").code == 0
+    assert "peak" not in project.registry.targets
+    assert "peak" not in project.registry.target_sets["every"].targets
+
+
+def test_options_of_init(project: Drifting, tmp_path: Path) -> None:
+    desk = Drifting(type(project.consoles)(tmp_path, project.consoles.home))
+    made = answer(desk, "init one --name team/one --tag v1 --env local")
+    assert (made["repository"], made["tag"], made["environment"]) == ("team/one", "v1", "local")
+    assert (tmp_path / "one/.modelops-bundle/env").read_text() == "local\n"
+    assert (tmp_path / "one/pyproject.toml").exists()
+    assert desk.run("init two --bare").code == 0
+    assert not (tmp_path / "two/pyproject.toml").exists()
+    assert desk.run("init two").code == 1
+    (tmp_path / "two/.modelops-bundle/tracked.txt").unlink()
+    assert desk.run("init two --repair").code == 0
+    assert (tmp_path / "two/.modelops-bundle/tracked.txt").exists()
+    assert desk.run("init three --env nowhere").code == 1
+    assert not (tmp_path / "three").exists()
+
+
+def test_the_ways_to_push(project: Drifting) -> None:
+    dry = answer(project, "push --dry-run")
+    assert (dry["pushed"], dry["digest"]) == (False, None)
+    assert not (project.consoles.home / ".modelops/artifacts").exists()
+    assert project.run("push").code == 0
+    project.edit("targets/counts.py", ("weight=2.0", "weight=3.0"))
+    assert project.run("push").code == 3
+    assert project.run("push --dry-run").code == 3
+    assert project.run("push --allow-stale --tag stale").code == 0
+    assert project.registry.targets["peak"].weight == 2.0
+    assert project.run("push --refresh --dry-run").code == 2
+    assert project.run("push --refresh").code == 0
+    assert project.registry.targets["peak"].weight == 3.0
+    assert project.run("clone little ../theirs").code == 0
+    theirs = Drifting(type(project.consoles)(project.root.parent / "theirs", project.consoles.home))
+    theirs.write("data/cases.csv", "theirs\n")
+    assert theirs.run("push").code == 0
+    project.write("data/cases.csv", "mine\n")
+    refused = project.run("push")
+    assert refused.code == 3
+    assert "data/cases.csv" in refused.err
+    assert project.run("push --force").code == 0
+
+
+def test_the_cache_keeps_what_is_young_and_small(project: Drifting, tmp_path: Path) -> None:
+    assert project.run("push").code == 0
+    assert project.run(f"ensure --ref little:latest --dest {tmp_path}/out").code == 0
+    assert answer(project, "cache gc")["removed"] == []
+    dry = answer(project, "cache gc --max-size 0 --dry-run")
+    assert len(dry["removed"]) == 1  # type: ignore[arg-type]
+    assert answer(project, "cache gc --older-than 0 --max-size 1")["removed"] == dry["removed"]
+    assert answer(project, "cache info")["trees"] == []

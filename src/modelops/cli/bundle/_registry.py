@@ -233,6 +233,17 @@ def register_path(
     return answer
 
 
+def refresh_instead(call: Call, *, dry_run: bool) -> RegistryChange:
+    """What --regen-all of the existing suite means here; options of one file say nothing then."""
+    from modelops_bundle.project import find_project
+    from modelops_bundle.registering import refresh
+
+    call.console.warn("--regen-all is mops bundle refresh; PATH and the other options are ignored")
+    answer = as_change("Refreshed", [refresh(find_project(call.start), dry_run=dry_run)])
+    tell_findings(call, answer)
+    return answer
+
+
 def files_with(project: Project, kind: Kind, folder: Path) -> list[str]:
     """The Python files below a folder that define something of that kind, or did."""
     from modelops_bundle.codebase import open_codebase

@@ -12,13 +12,14 @@ from modelops.cli.bundle._registry import (
     RegistryChange,
     data_choice,
     read_labels,
+    refresh_instead,
     register_path,
     render,
 )
 
 
 @command(answer=RegistryChange, render=render, env_short=False)
-@click.argument("path")
+@click.argument("path", required=False)
 @click.option("-c", "--class", "names", multiple=True, help="Only this class (repeatable).")
 @click.option("-e", "--exclude", multiple=True, help="Never this class (repeatable).")
 @click.option("-d", "--data", multiple=True, metavar="FILE", help="Data it reads (repeatable).")
@@ -33,10 +34,11 @@ from modelops.cli.bundle._registry import (
     type=click.Choice(("package", "files")),
     help="Ship whole folders of what is imported, or its files alone.",
 )
+@click.option("--regen-all", is_flag=True, help="The same as refresh: all files, options ignored.")
 @click.option("--dry-run", is_flag=True, help="Say what would be done, and do nothing.")
 def register_model(
     call: Call,
-    path: str,
+    path: str | None,
     names: Sequence[str],
     exclude: Sequence[str],
     data: Sequence[str],
@@ -47,6 +49,7 @@ def register_model(
     auto_code: bool | None,
     auto_data: bool | None,
     code_mode: str | None,
+    regen_all: bool,
     dry_run: bool,
 ) -> RegistryChange:
     """Register the models of a file. Your code is read, not run.
@@ -54,6 +57,10 @@ def register_model(
     PATH is a Python file, or a folder whose files are registered one by one. Options that are not
     given leave what is recorded as it is.
     """
+    if regen_all:
+        return refresh_instead(call, dry_run=dry_run)
+    if path is None:
+        raise click.UsageError("which file? name a PATH")
     from modelops_bundle.registry import RegisterOptions
 
     options = RegisterOptions(

@@ -12,13 +12,14 @@ from modelops.cli.bundle._registry import (
     RegistryChange,
     data_choice,
     read_labels,
+    refresh_instead,
     register_path,
     render,
 )
 
 
 @command(answer=RegistryChange, render=render, env_short=False)
-@click.argument("path")
+@click.argument("path", required=False)
 @click.option("-t", "--target", "names", multiple=True, help="Only this function (repeatable).")
 @click.option("-e", "--exclude", multiple=True, help="Never this function (repeatable).")
 @click.option("-d", "--data", multiple=True, metavar="FILE", help="Data it reads (repeatable).")
@@ -26,10 +27,11 @@ from modelops.cli.bundle._registry import (
 @click.option("--output", metavar="NAME", help="Model output it is compared with.")
 @click.option("--id", "entry_id", help="Id, when one function is registered.")
 @click.option("--label", "labels", multiple=True, metavar="K=V", help="Label (repeatable).")
+@click.option("--regen-all", is_flag=True, help="The same as refresh: all files, options ignored.")
 @click.option("--dry-run", is_flag=True, help="Say what would be done, and do nothing.")
 def register_target(
     call: Call,
-    path: str,
+    path: str | None,
     names: Sequence[str],
     exclude: Sequence[str],
     data: Sequence[str],
@@ -37,6 +39,7 @@ def register_target(
     output: str | None,
     entry_id: str | None,
     labels: Sequence[str],
+    regen_all: bool,
     dry_run: bool,
 ) -> RegistryChange:
     """Register the targets of a file. Your code is read, not run.
@@ -44,6 +47,10 @@ def register_target(
     PATH is a Python file, or a folder whose files are registered one by one. Options that are not
     given leave what is recorded as it is.
     """
+    if regen_all:
+        return refresh_instead(call, dry_run=dry_run)
+    if path is None:
+        raise click.UsageError("which file? name a PATH")
     from modelops_bundle.registry import RegisterOptions
 
     options = RegisterOptions(
