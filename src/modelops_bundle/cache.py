@@ -24,13 +24,13 @@ from modelops_bundle.cached_tree import (
     write_stats,
 )
 from modelops_bundle.format_one import is_format_one, read_format_one
-from modelops_bundle.manifest import BundleIndex, config_of, read_index
+from modelops_bundle.manifest import LARGEST_INDEX, BundleIndex, config_of, read_index
 from modelops_bundle.oci.reference import is_digest
 from modelops_bundle.raw_layers import note_external
 from modelops_bundle.room import free_bytes, naming_room
 from modelops_bundle.snapshot.index import stat_key
 from modelops_contracts.atomic import FileLock
-from modelops_contracts.errors import InvalidInput, is_disk_full
+from modelops_contracts.errors import IntegrityError, InvalidInput, is_disk_full
 
 if TYPE_CHECKING:
     from modelops_contracts.ports import ArtifactStore
@@ -278,7 +278,12 @@ def fetch_index(store: ArtifactStore, digest: str) -> BundleIndex:
     """Read and check what a bundle says about itself, also one of the existing suite."""
     manifest = store.get_manifest(digest)
     with store.get_blob(config_of(manifest)) as stream:
-        config = stream.read()
+        config = stream.read(LARGEST_INDEX + 1)
+    if len(config) > LARGEST_INDEX:
+        raise IntegrityError(
+            f"{digest} lists its files in more than {LARGEST_INDEX // 1024**2} MiB; no bundle that "
+            "modelops makes does"
+        )
     if not is_format_one(manifest):
         return read_index(manifest, config)
     index = read_format_one(manifest, config)

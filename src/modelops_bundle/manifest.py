@@ -23,6 +23,7 @@ FORMAT = 2
 FINGERPRINT_FORMAT = 1
 PACKING = 1
 LONGEST_PATH = 4096
+LARGEST_INDEX = 32 * 1024 * 1024  # bytes; about 250,000 files
 LONGEST_PART = 255
 _IMAGES = frozenset({
     media_types.CONFIG, "application/vnd.docker.container.image.v1+json",
@@ -106,12 +107,18 @@ def build_config(index: BundleIndex) -> bytes:
         "links": dict(index.links),
         "entries": {"models": dict(index.models), "targets": dict(index.targets)},
     }
-    return _compact({
+    config = _compact({
         "architecture": "amd64",
         "os": "linux",
         "rootfs": {"type": "layers", "diff_ids": [layer.diff_id for layer in index.layers]},
         media_types.BUNDLE_KEY: bundle,
     })  # fmt: skip
+    if len(config) > LARGEST_INDEX:
+        raise InvalidInput(
+            f"{len(index.files)} files are too many for one bundle",
+            code="too_many_files", hint="mops bundle remove DIRECTORY, or pack many into one file",
+        )  # fmt: skip
+    return config
 
 
 def build_manifest(index: BundleIndex, config: bytes) -> bytes:
