@@ -199,8 +199,7 @@ def run_rows(
     kept = _Collected()
     reporter.start("study", len(rows) * len(scenarios))
     for scenario in scenarios:
-        # One parameter set's replicates: its evaluation reads them again, a service runs ahead.
-        remember = max(len(r.seeds) for r in rows) if targets or service else 0
+        remember = _worth_remembering(rows, scored=bool(targets) or service is not None)
         local = simulating(service, model, scenario, config, remember=remember)
         scorer = InProcessProvider(local, targets) if targets else None
         wanted = outputs if scorer is None else None
@@ -213,6 +212,17 @@ def run_rows(
             reporter.advance(1, failed=1 if n_failed else 0)
     reporter.finish()
     return _study_result(rows, kept)
+
+
+def _worth_remembering(rows: Sequence[StudyRow], *, scored: bool) -> int:
+    """How many simulations will be asked for again.
+
+    All, where parameter sets repeat; else those of one set, which its evaluation reads again and
+    a service runs ahead; else none.
+    """
+    if len({row.params.param_id for row in rows}) < len(rows):
+        return sum(len(row.seeds) for row in rows)
+    return max(len(row.seeds) for row in rows) if scored else 0
 
 
 #: Parameter sets a service is told of before they are needed.

@@ -25,6 +25,7 @@ from modelops_calabaria.scenarios import ScenarioSpec
 from modelops_calabaria.targets import LikelihoodTarget, LossTarget
 from modelops_contracts.digests import common_study_seed, study_seed
 from modelops_contracts.errors import Conflict, InvalidInput, ModelOpsError
+from modelops_contracts.study import SimulationStudy
 from support.boarding_school import IN_BED, MAXIMUM_LOGLIK, infected
 
 SPACE = ParameterSpace(
@@ -181,6 +182,28 @@ class TestRunStudy:
         assert change.filter(change["day"] == 6)["in_bed"].max() < -100
         with pytest.raises(InvalidInput, match="'closed' was not run"):
             study.differences(to="closed")
+
+    def test_a_repeated_parameter_set_is_simulated_once_and_reported_each_time(self) -> None:
+        seeds: list[int] = []
+
+        class Counted(NoisySchool):
+            def run_sim(self, state: Any, seed: int) -> Any:
+                seeds.append(seed)
+                return super().run_sim(state, seed)
+
+        values = [{"beta": beta, "gamma": 0.5, "k": 10.0} for beta in (1.7, 1.8, 1.7)]
+        design = SimulationStudy.from_dict(
+            {
+                "model": "school.NoisySchool",
+                "scenario": "baseline",
+                "parameter_sets": [{"params": row} for row in values],
+                "n_replicates": 2,
+            }
+        )
+        study = run_study(Counted, design)
+        assert len(seeds) == len(set(seeds)) == 4
+        assert study.parameters.height == 3
+        assert study.outputs["in_bed"].height == 3 * 2 * 14
 
     @pytest.mark.parametrize(
         "design",
