@@ -101,6 +101,7 @@ class ProjectStatus:
     last_push_at: str | None = None
     sync_problem: str | None = None
     sync_exit_code: int = 0
+    sync_hint: str | None = None
     remote: str | None = None
 
     @property

@@ -36,7 +36,8 @@ _PREVIOUS = "org.modelops.previous"
 class PushRecord:
     """One push: `manifest` is the bundle, `previous` what the tag pointed to before.
 
-    `created` is ISO 8601 in UTC. What git said is None where there was none.
+    `created` is ISO 8601 in UTC. What git said is None where there was none. A push that only the
+    project remembers, because the store keeps no record of it, is not `recorded`.
     """
 
     manifest: str
@@ -48,6 +49,7 @@ class PushRecord:
     diff: str | None = None
     source: str | None = None
     previous: str | None = None
+    recorded: bool = True
 
     def annotations(self) -> dict[str, str]:
         """Return the record as annotations; what is unknown is left out."""
@@ -143,6 +145,22 @@ def read_log(store: BundleStore, reference: str, *, limit: int) -> PushLog:
         waiting += [item.previous for item in records if item.previous]
     ordered = sorted(found, key=lambda item: item.created, reverse=True)
     return PushLog(tuple(ordered[:limit]))
+
+
+def add_own_push(log: PushLog, push: Mapping[str, Any], *, limit: int) -> PushLog:
+    """Add what a project remembers of its last push to a tag, where the store's records lack it.
+
+    That is so where none are kept, and when somebody has moved the tag over the push since.
+    """
+    manifest, moment = push.get("manifest"), push.get("pushed_at")
+    known = {item.manifest for item in log.records}
+    if not isinstance(manifest, str) or not isinstance(moment, str) or manifest in known:
+        return log
+    if log.complete and len(log.records) >= limit:
+        return log  # it may be among those that were not read
+    own = PushRecord(manifest, moment, user=_user(), recorded=False)
+    ordered = sorted([*log.records, own], key=lambda item: item.created, reverse=True)
+    return PushLog(tuple(ordered[:limit]), log.complete)
 
 
 def records_of(store: BundleStore, manifest: str) -> list[PushRecord] | None:

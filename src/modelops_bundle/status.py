@@ -47,6 +47,7 @@ def read_status(
         sync=sync.word,
         sync_problem=sync.problem,
         sync_exit_code=sync.exit_code,
+        sync_hint=sync.hint,
         remote=sync.manifest,
         last_push=baseline.manifest if baseline is not None else None,
         last_push_at=pushes.get(reference or "", {}).get("pushed_at"),

@@ -21,16 +21,15 @@ class SyncState:
     """One word for it, and the manifest the tag is at.
 
     `problem` says why the word is "unknown": a registry that does not answer or lets nobody in is
-    never taken for one that holds nothing. `exit_code` is that of the failure, else 0.
+    never taken for one that holds nothing. `exit_code` is that of the failure, else 0, and `hint`
+    what helps.
     """
 
     word: Sync
     manifest: str | None = None
     problem: str | None = None
     exit_code: int = 0
-
-    def __str__(self) -> str:
-        return f"{self.word} ({self.problem})" if self.problem else self.word
+    hint: str | None = None
 
 
 def find_sync(
@@ -46,11 +45,11 @@ def find_sync(
     except NotFound:
         return SyncState("not pushed")
     except Unavailable as error:
-        return SyncState("unknown", None, f"unreachable: {error}", error.exit_code)
+        return SyncState("unknown", None, f"unreachable: {error}", error.exit_code, error.hint)
     except AccessDenied as error:
-        return SyncState("unknown", None, f"no access: {error}", error.exit_code)
+        return SyncState("unknown", None, f"no access: {error}", error.exit_code, error.hint)
     except InvalidInput as error:
-        return SyncState("unknown", manifest, str(error))
+        return SyncState("unknown", manifest, str(error), hint=error.hint)
     base = baseline.files if baseline is not None else None
     return SyncState(compare_sides(_local_state(project), remote, base), manifest)
 

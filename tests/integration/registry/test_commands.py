@@ -60,8 +60,10 @@ def test_every_command_with_a_real_registry(tmp_path: Path, flavour: Flavour) ->
     assert ask("manifest --tags-only")["shown"] == 1
     assert ask("manifest seir:latest -n 3")["shown"] == 3
     log = ask("log")
-    assert (log["pushes"], log["complete"]) == ([], False), "this registry keeps no records"
-    assert log["warnings"]
+    (own,) = log["pushes"]  # type: ignore[misc]
+    assert (own["digest"], own["recorded"]) == (pushed["digest"], False)  # type: ignore[index]
+    assert (log["complete"], bool(log["warnings"])) == (False, True), "it keeps no records"
+    assert tag["pushed_at"] == own["time"]  # type: ignore[index]
     assert ask(f"ensure --ref seir:latest --dest {tmp_path}/out")["digest"] == pushed["digest"]
     assert ask(f"ensure --ref seir:latest --dest {tmp_path}/out")["up_to_date"] is True
     assert ask("verify --deep")["problems"] == []
@@ -176,3 +178,23 @@ def test_the_log_of_two_people(tmp_path: Path) -> None:
         assert log["complete"] is True
         tags = json.loads(mine.run("mops bundle manifest --json").out)["tags"]
         assert tags[0]["pushed_at"] == log["pushes"][0]["time"]
+
+
+def test_a_push_that_was_replaced_is_still_in_the_log(tmp_path: Path) -> None:
+    with FaultyRegistry() as registry:
+        mine = broken_lab(tmp_path, registry.address)
+        first = mine.run("mops bundle push --json").json["digest"]
+        assert mine.run("mops bundle clone seir ../theirs").code == 0
+        theirs = Consoles(tmp_path / "theirs", tmp_path / "home")
+        (tmp_path / "mine/data/cases.csv").write_text("mine\n")
+        lost = mine.run("mops bundle push --json").json["digest"]
+        # As when both have pushed within one request: the other has seen only the first.
+        registry.tags["latest"] = first
+        (tmp_path / "theirs/data/peak.csv").write_text("theirs\n")
+        won = theirs.run("mops bundle push --json").json["digest"]
+        log = mine.run("mops bundle log --json").json
+        assert {row["digest"]: row["recorded"] for row in log["pushes"]} == {
+            first: True, won: True, lost: False,
+        }  # fmt: skip
+        assert "not in the store's records" in mine.run("mops bundle log").out
+        assert lost not in theirs.run("mops bundle log --json").out

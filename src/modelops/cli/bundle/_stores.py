@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from modelops.cli._call import Call
@@ -19,3 +20,15 @@ def open_store(call: Call, reference: str | None) -> tuple[Any, str]:
     project = find_project(call.start)
     store = wiring.open_artifacts(call.config, project.repository, tell=call.console.note)
     return store, project.default_tag
+
+
+def own_push(call: Call, reference: str) -> Mapping[str, Any]:
+    """What the project here remembers of its last push to a reference; empty without either."""
+    from modelops_bundle.baselines import read_pushes
+    from modelops_bundle.project import find_project
+    from modelops_contracts.errors import NotFound
+
+    try:
+        return read_pushes(find_project(call.start)).get(reference, {})
+    except NotFound:
+        return {}

@@ -11,13 +11,14 @@ import click
 from modelops.cli._call import Call
 from modelops.cli._click import command
 from modelops.cli._console import Screen, table
-from modelops.cli.bundle._stores import open_store
+from modelops.cli.bundle._stores import open_store, own_push
 
 
 @dataclass(frozen=True, slots=True)
 class PushRow:
     """One push. `dirty`: files of the bundle differed from the commit; `previous` is what the tag
-    pointed to before. What git says is null where there was none."""
+    pointed to before. What git says is null where there was none. `recorded` is false for a push
+    that only this project remembers: none are kept there, or somebody moved the tag over it."""
 
     digest: str
     time: str
@@ -28,6 +29,7 @@ class PushRow:
     source: str | None
     tool: str | None
     previous: str | None
+    recorded: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,10 +49,14 @@ def render(answer: Log, screen: Screen) -> Iterator[str]:
         yield f"No push of {answer.reference} is recorded"
         return
     rows = [
-        (screen.when(row.time), row.digest[:19], commit_text(row), row.user)
+        (screen.when(row.time), row.digest[:19], commit_text(row), who_text(row))
         for row in answer.pushes
     ]
     yield from table(("TIME", "DIGEST", "COMMIT", "WHO"), rows, screen)
+
+
+def who_text(row: PushRow) -> str | None:
+    return row.user if row.recorded else f"{row.user or ''} (not in the store's records)".strip()
 
 
 def commit_text(row: PushRow) -> str | None:
@@ -68,11 +74,12 @@ def log(call: Call, reference: str | None, limit: int) -> Log:
 
     REF as in `clone`; default: the tag of this project.
     """
-    from modelops_bundle.push_records import read_log
+    from modelops_bundle.push_records import add_own_push, read_log
 
     store, wanted = open_store(call, reference)
-    found = read_log(store, wanted, limit=limit)
     shown = f"{store.location}{'@' if ':' in wanted else ':'}{wanted}"
+    found = read_log(store, wanted, limit=limit)
+    found = add_own_push(found, own_push(call, shown), limit=limit)
     if not found.complete:
         call.console.warn(f"{store.location}: this registry keeps no records of pushes")
     rows = [as_row(item) for item in found.records]
@@ -90,4 +97,5 @@ def as_row(item: Any) -> PushRow:
         source=item.source,
         tool=item.tool,
         previous=item.previous,
+        recorded=item.recorded,
     )

@@ -11,7 +11,7 @@ import click
 from modelops.cli._call import Call
 from modelops.cli._click import command
 from modelops.cli._console import Screen, plural, size, table
-from modelops.cli.bundle._stores import open_store
+from modelops.cli.bundle._stores import open_store, own_push
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,9 +113,9 @@ def manifest(
     store, wanted = open_store(call, reference)
     if tags_only:
         return list_names(store, limit)
-    return list_tags(store, full, limit) if reference is None else list_files(
-        store, wanted, full, limit
-    )  # fmt: skip
+    if reference is not None:
+        return list_files(store, wanted, full, limit)
+    return list_tags(call, store, full, limit)
 
 
 def list_names(store: Any, limit: int) -> Manifest:
@@ -124,18 +124,25 @@ def list_names(store: Any, limit: int) -> Manifest:
     return Manifest(store.location, tags=rows, shown=len(rows), total=len(names))
 
 
-def list_tags(store: Any, full: bool, limit: int) -> Manifest:
+def list_tags(call: Call, store: Any, full: bool, limit: int) -> Manifest:
     from modelops_bundle.listing import summarise_tags
 
     found = summarise_tags(store)
     rows = [
         TagRow(
-            item.tag, item.manifest, item.content, item.files, item.size, item.pushed_at,
+            item.tag, item.manifest, item.content, item.files, item.size,
+            item.pushed_at or own_moment(call, f"{store.location}:{item.tag}", item.manifest),
             item.problem,
         )
         for item in found[:limit]
     ]  # fmt: skip
     return Manifest(store.location, tags=rows, shown=len(rows), total=len(found), full=full)
+
+
+def own_moment(call: Call, reference: str, digest: str) -> str | None:
+    """When this project pushed what a tag is at, where the registry keeps no record of it."""
+    push = own_push(call, reference)
+    return push.get("pushed_at") if push.get("manifest") == digest else None
 
 
 def list_files(store: Any, wanted: str, full: bool, limit: int) -> Manifest:

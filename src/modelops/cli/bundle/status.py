@@ -291,7 +291,9 @@ def status(
             check_known(answer, str(name))
     tell(call, answer)
     if found.sync_problem is not None:
-        call.console.warn(f"{answer.bundle.place}: {found.sync_problem}")
+        call.console.warn(f"the state of the remote is not known: {found.sync_problem}")
+        if found.sync_hint is not None:
+            call.console.hint(found.sync_hint)
     code = 0 if answer.summary.ready else DRIFT
     return Done(answer, 0 if exit_zero else code or found.sync_exit_code)
 
