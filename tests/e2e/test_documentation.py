@@ -15,6 +15,7 @@ PAGES = (
     "docs/tutorials/first-calibration.md",
     "docs/how-to/wrap-a-model.md",
     "docs/how-to/alignment.md",
+    "docs/how-to/go-on.md",
     "docs/how-to/refresh.md",
     "docs/how-to/share-a-bundle.md",
     "docs/how-to/registries.md",
