@@ -47,7 +47,7 @@ _CLOUDS = (".azurecr.io", ".amazonaws.com", ".pkg.dev", "gcr.io", "ghcr.io", "do
 class Patience:
     """How long to wait for what, in seconds."""
 
-    first_answer: float = 4.5  # leaves the start of the program half of the promised 5 s
+    first_answer: float = 4.0  # leaves a second of the promised 5 to the start of the program
     connect: float = 2.0
     read: float = 30.0
     tries: int = 4

@@ -62,6 +62,15 @@ class LayoutStore:
             )
         return tags[reference]
 
+    def find(self, reference: str) -> str | None:
+        """Return the manifest digest of a tag or digest, None when it is not there."""
+        if is_digest(reference):
+            return reference if self._blob(reference).is_file() else None
+        return self.tags().get(reference)
+
+    def forget_blobs(self) -> None:
+        """Nothing is believed here: a file is there or not."""
+
     def get_manifest(self, digest: str) -> bytes:
         """Return a manifest's bytes, verified."""
         with self.get_blob(digest) as stream:

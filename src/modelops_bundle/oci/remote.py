@@ -99,12 +99,20 @@ class RemoteStore:
 
     def resolve(self, reference: str) -> str:
         """Return the manifest digest of a tag or digest, in one request; `NotFound`."""
-        if not is_digest(reference):
-            check_tag(reference)
-        found = self._look_up(reference)
+        found = self.find(reference)
         if found is None:
             raise self._no_such(reference)
         return found
+
+    def find(self, reference: str) -> str | None:
+        """Return the manifest digest of a tag or digest, None when it is not there."""
+        if not is_digest(reference):
+            check_tag(reference)
+        return self._look_up(reference)
+
+    def forget_blobs(self) -> None:
+        """Believe no longer that blobs are there because a manifest names them."""
+        self._present.clear()
 
     def get_manifest(self, digest: str) -> bytes:
         """Return a manifest's bytes, verified; raises `NotFound` and `IntegrityError`."""
@@ -210,7 +218,7 @@ class RemoteStore:
         A source that cannot be read from any offset is copied to a temporary file first.
         """
         _check_digest(digest)
-        if self._claim(digest):
+        if digest in self._present or self._claim(digest):
             return
         if source.seekable():
             self._upload(digest, source)

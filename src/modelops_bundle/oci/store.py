@@ -16,6 +16,14 @@ class BundleStore(ArtifactStore, Protocol):
         """The reference of the repository, without tag and digest."""
         ...
 
+    def find(self, reference: str) -> str | None:
+        """As `resolve`, but None for what is not there."""
+        ...
+
+    def forget_blobs(self) -> None:
+        """Ask again for blobs that were believed to be there because a manifest names them."""
+        ...
+
     def blob_size(self, digest: str) -> int | None:
         """Return the size of a blob as stored, -1 when the store does not say, None without it."""
         ...

@@ -32,7 +32,7 @@ from modelops_bundle.transfer.push_layers import send_layers
 from modelops_bundle.transfer.push_plan import PushPlan, current_digest, entry_digests, plan_push
 from modelops_bundle.writing import write_project
 from modelops_contracts.atomic import write_atomically
-from modelops_contracts.errors import Conflict
+from modelops_contracts.errors import Conflict, NotFound
 from modelops_contracts.registry import REGISTRY_PATH
 
 if TYPE_CHECKING:
@@ -107,8 +107,23 @@ def _transfer(plan: PushPlan, store: BundleStore, reporter: Reporter | None) -> 
     offer_mounts(plan.project, store)
     telling = reporter or _nobody()
     telling.start("Packing and sending layers", len(plan.buckets))
+    try:
+        done = _send(plan, store, telling)
+    except NotFound:
+        if not plan.trusting:
+            raise
+        store.forget_blobs()  # what was pushed under another tag is no longer there
+        done = _send(replace(plan, reused={}, trusting=False), store, telling)
+    _check_tag(store, plan, done.manifest)
+    _remember(plan, done.manifest)
+    telling.finish()
+    return done
+
+
+def _send(plan: PushPlan, store: BundleStore, reporter: Reporter) -> PushResult:
+    """Send layers, config and manifest; the tag moves with the manifest."""
     with naming_room(_written_to(store), plan.bytes_to_pack, "the push"):
-        layers, sent, count = send_layers(plan, store, telling)
+        layers, sent, count = send_layers(plan, store, reporter)
     index = _index(plan, layers)
     config = build_config(index)
     manifest = build_manifest(index, config)
@@ -116,9 +131,6 @@ def _transfer(plan: PushPlan, store: BundleStore, reporter: Reporter | None) -> 
     digest = store.put_manifest(
         manifest, media_type=media_types.MANIFEST, tag=plan.tag, expected=plan.remote
     )
-    _check_tag(store, plan, digest)
-    _remember(plan, digest)
-    telling.finish()
     reused = sum(layer.size for layer in layers) - sent
     return PushResult(plan, digest, plan.content, True, sent, reused, count)
 

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
-from modelops_bundle.baselines import read_baseline
+from modelops_bundle.baselines import read_baseline, read_pushes
 from modelops_bundle.cache import fetch_index
 from modelops_bundle.checking import find_new
 from modelops_bundle.codebase import Codebase, open_codebase
@@ -70,6 +70,7 @@ class PushPlan:
     newly_tracked: tuple[str, ...] = ()
     vanished: tuple[str, ...] = ()
     tar_digests: Mapping[FileRow, str] = field(default_factory=dict)
+    trusting: bool = False
 
     @property
     def bytes_to_pack(self) -> int:
@@ -142,6 +143,11 @@ def plan_push(
     up_to_date = _is_same_bundle(current, state, preflight, files.environment.record) and all(
         store.has_blob(layer.digest) for layer in (current.layers if current else ())
     )
+    reused = {} if up_to_date else _reusable(buckets, rows, current)
+    told_before = len(reused)
+    if not up_to_date and len(reused) < len(buckets):
+        for index in _pushed_before(project, store, chosen):
+            reused = {**_reusable(buckets, rows, index), **reused}
     return PushPlan(
         project=project,
         reference=reference,
@@ -153,7 +159,7 @@ def plan_push(
         recorded=preflight.registry,
         content=content,
         buckets=buckets,
-        reused={} if up_to_date else _reusable(buckets, rows, current),
+        reused=reused,
         changes=compare_files(current.state() if current is not None else {}, state),
         tracked=tracked,
         findings=(*told, *preflight.findings, *find_new(files, preflight.registry)),
@@ -163,6 +169,7 @@ def plan_push(
         newly_tracked=preflight.track,
         vanished=preflight.vanished,
         tar_digests=files.files.framed,
+        trusting=len(reused) > told_before,
     )
 
 
@@ -226,10 +233,18 @@ def _links(project: Project, rows: Sequence[FileRow]) -> dict[str, str]:
 
 
 def current_digest(store: BundleStore, tag: str) -> str | None:
-    try:
-        return store.resolve(tag)
-    except NotFound:
-        return None
+    """Return the manifest digest that a tag points to, None without such a tag."""
+    return store.find(tag)
+
+
+def _pushed_before(project: Project, store: BundleStore, tag: str) -> Iterator[BundleIndex]:
+    """Yield what this project pushed to other tags of the same repository, the last first."""
+    for reference, pushed in reversed(read_pushes(project).items()):
+        location, _, other = reference.rpartition(":")
+        if location == store.location and other != tag:
+            index = _index_at(store, str(pushed.get("manifest", "")))
+            if index is not None:
+                yield index
 
 
 def _index_at(store: BundleStore, digest: str | None) -> BundleIndex | None:

@@ -335,6 +335,32 @@ def test_requests_of_pushes(registry: FaultyRegistry, tmp_path: Path) -> None:
     assert len([item for item in small if item.verb == "HEAD" and "/blobs/" in item.path]) <= 1
 
 
+def test_requests_of_a_new_tag_for_known_content(registry: FaultyRegistry, tmp_path: Path) -> None:
+    project = make_registered(tmp_path / "mine")
+    cache = tmp_path / "cache"
+    first = push(project, open_remote(registry, cache))
+    with registry.counting() as seen:
+        second = push(project, open_remote(registry, cache), "v2")
+    assert len(seen) <= 5
+    assert second.pushed
+    assert second.manifest == first.manifest
+    assert registry.tags == {"latest": first.manifest, "v2": first.manifest}
+
+
+def test_what_another_tag_had_may_be_gone(registry: FaultyRegistry, tmp_path: Path) -> None:
+    """The registry was emptied: what was pushed before is sent again, not taken for granted."""
+    project = make_registered(tmp_path / "mine")
+    cache = tmp_path / "cache"
+    first = push(project, open_remote(registry, cache))
+    for store in (registry.blobs, registry.manifests, registry.tags):
+        store.clear()  # type: ignore[attr-defined]
+    second = push(project, open_remote(registry, cache), "v2")
+    assert second.manifest == first.manifest
+    clone(open_remote(registry, tmp_path / "other"), "v2", tmp_path / "theirs",
+          repository="little")  # fmt: skip
+    assert texts(open_project(tmp_path / "theirs")) == texts(project)
+
+
 @pytest.mark.parametrize(
     "fault",
     [
