@@ -30,6 +30,7 @@ __all__ = [
     "ADAPTERS",
     "count_slots",
     "locate_artifacts",
+    "name_in_environment",
     "open_artifacts",
     "open_backend",
     "open_bundle_tree",
@@ -135,6 +136,24 @@ def open_reference(
     known = _registry_at(found.host, place)
     name = found.repository.removeprefix(f"{known.prefix}/" if known.prefix else "")
     return open_registry(config, known, found.repository, tell=tell), wanted, name
+
+
+def name_in_environment(
+    config: Config, host: str, repository: str, layout: str | None
+) -> str | None:
+    """A repository's name in the environment in force; None when it is kept elsewhere."""
+    environment = open_environment(config)
+    place = environment.registry
+    if layout is not None:
+        folder = Path(layout)
+        inside = place is None and folder.is_relative_to(environment.artifacts)
+        return folder.relative_to(environment.artifacts).as_posix() if inside else None
+    if place is None or place.host != host:
+        return None
+    if not place.prefix:
+        return repository
+    name = repository.removeprefix(f"{place.prefix}/")
+    return name if name != repository else None
 
 
 def _external(environment: Environment) -> Any:

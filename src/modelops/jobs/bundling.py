@@ -13,12 +13,13 @@ from typing import TYPE_CHECKING, Any
 from modelops import wiring
 from modelops.config.model import Config
 from modelops.jobs.documents import BundleFacts
+from modelops_contracts.errors import InvalidInput
 from modelops_contracts.ports import ArtifactStore
 
 if TYPE_CHECKING:
     from modelops_bundle.project import Project
 
-__all__ = ["BundleChoice", "open_bundle_store", "split_reference"]
+__all__ = ["BundleChoice", "find_repository", "open_bundle_store", "split_reference"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,8 +42,8 @@ def open_bundle_store(
 
     project = open_project(project_root)
     if choice.reference is not None or not choice.auto:
-        repository, reference = split_reference(
-            choice.reference or project.default_tag, project.repository
+        repository, reference = find_repository(
+            choice.reference or project.default_tag, project.repository, config
         )
         store = wiring.open_artifacts(config, repository)
         yield store, BundleFacts(repository, store.resolve(reference), tag=reference), config
@@ -96,6 +97,31 @@ def _remove_tree(folder: Path) -> None:
         if path.is_dir() and not path.is_symlink():
             path.chmod(0o755)
     shutil.rmtree(folder, ignore_errors=True)
+
+
+def find_repository(text: str, repository: str, config: Config) -> tuple[str, str]:
+    """The repository in this environment, and the tag or digest, that a reference names.
+
+    A reference may say where the bundle is (``host:port/prefix/name:tag``, ``oci:/folder/name``);
+    a job is run, resumed and explained in one environment, so it has to be kept in this one.
+    """
+    from modelops_bundle.oci.reference import parse_reference
+
+    if text.startswith("sha256:") or not ("/" in text or ":" in text or "@" in text):
+        return split_reference(text, repository)
+    found = parse_reference(text)
+    if not found.host and found.layout is None:
+        return split_reference(text, repository)
+    wanted = found.digest or found.tag or "latest"
+    name = wiring.name_in_environment(config, found.host, found.repository, found.layout)
+    if name is None:
+        place = wiring.open_environment(config)
+        raise InvalidInput(
+            f"{text} is not kept in environment {place.name} ({place.bundles})",
+            hint="mops env list shows where each environment keeps bundles; add --env NAME",
+            code="bundle_elsewhere",
+        )
+    return name, wanted
 
 
 def split_reference(reference: str, repository: str) -> tuple[str, str]:

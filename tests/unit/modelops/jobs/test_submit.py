@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from modelops.config.sources import load_config
 from modelops.jobs import bundling, settling, submit
 from modelops.jobs.submit import SubmitOptions
 from modelops_contracts.errors import InvalidInput, NotFound
@@ -84,3 +85,35 @@ def test_a_dry_run_cannot_become_a_job() -> None:
     plan: Any = type("Plan", (), {"dry_run": True})()
     with pytest.raises(InvalidInput, match="dry run"):
         submit.apply_submission(plan, config=None, project_root=Path())  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("reference", "found"),
+    [
+        ("v1", ("walk", "v1")),
+        ("other:v1", ("other", "v1")),
+        ("127.0.0.1:5000/team/walk:v1", ("walk", "v1")),
+        ("127.0.0.1:5000/team/deep/walk", ("deep/walk", "latest")),
+        ("127.0.0.1:5000/strangers/walk:v1", None),
+        ("elsewhere.example.org/team/walk:v1", None),
+        ("oci:/srv/bundles/walk:v1", None),
+    ],
+)
+def test_a_reference_with_a_host_is_looked_up_in_the_environment(
+    tmp_path: Path, reference: str, found: tuple[str, str] | None
+) -> None:
+    (tmp_path / "environments").mkdir()
+    text = "registry: {url: '127.0.0.1:5000/team'}\n"
+    (tmp_path / "environments" / "lab.yaml").write_text(text)
+    config = load_config({"environment": "lab"}, {"MODELOPS_HOME": str(tmp_path)}, tmp_path)
+    if found is not None:
+        assert bundling.find_repository(reference, "walk", config) == found
+        return
+    with pytest.raises(InvalidInput, match=r"not kept in environment lab \(127"):
+        bundling.find_repository(reference, "walk", config)
+
+
+def test_a_reference_to_a_folder_is_looked_up_in_the_environment(tmp_path: Path) -> None:
+    config = load_config({}, {"MODELOPS_HOME": str(tmp_path)}, tmp_path)
+    reference = f"oci:{tmp_path}/artifacts/team/walk:v1"
+    assert bundling.find_repository(reference, "x", config) == ("team/walk", "v1")
