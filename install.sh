@@ -14,8 +14,7 @@ OPEN_MARK="# >>> modelops >>>" CLOSE_MARK="# <<< modelops <<<"
 NEWLINE='
 '
 LOG=/dev/null QUIET=0 VERBOSE=0 PURGE=0 SWITCHING=0 FAILED=0
-for name in STEP RED PLAIN WARNINGS DUPLICATES REMOVED CHILD LOCKED WORK EXPECT_VERSION EXPECT_COMMIT PURGE_NAME PATH_FILES; do eval "$name="; done
-for name in JSON DRY_RUN UNINSTALL OFFLINE OVERWRITE; do eval "$name="; done
+for name in STEP RED PLAIN WARNINGS DUPLICATES REMOVED CHILD LOCKED WORK EXPECT_VERSION EXPECT_COMMIT PURGE_NAME PATH_FILES JSON DRY_RUN UNINSTALL OFFLINE; do eval "$name="; done
 # Runs inside the new environment: the five packages come from it, and each belongs to one distribution.
 PROBE='import importlib, os, sys
 from importlib import metadata
@@ -149,28 +148,24 @@ parse_options() {
         case $value in 0 | 1) ;; *) misused "MODELOPS_$name is $value" "set it to 1 or 0" ;; esac
     done
     while [ $# -gt 0 ]; do
-        option=${1%%=*} value='' given=0
-        case $1 in --*=*) value=${1#*=} given=1 ;; esac
-        shift
+        word=$1 option=${1%%=*} value='' && shift
         name=$(printf '%s' "${option#--}" | tr 'a-z-' 'A-Z_')
         case $option in
             --branch | --ref | --from | --offline | --python | --uv | --bin-dir | --overwrite)
-                if [ "$given" = 0 ] && [ $# -gt 0 ]; then value=$1 && shift; fi
+                case $word in *=*) value=${word#*=} ;; *) if [ $# -gt 0 ]; then value=$1 && shift; fi ;; esac
                 case $value in '' | -*) misused "$option needs a value" ;; esac
                 case $name in BRANCH | REF) name=${name}_GIVEN ;; OVERWRITE) value="$OVERWRITE $value" ;; esac
-                eval "$name=\$value"
+                eval "$name=\$value" && continue
                 ;;
-            --purge) PURGE=1 PURGE_NAME=$value ;;
-            -* | *) [ "$given" = 0 ] || misused "$option takes no value" ;;
+            --purge) PURGE_NAME=${word#--purge} && PURGE_NAME=${PURGE_NAME#=} word=$option ;;
         esac
-        case $option in
-            --require-azure | --no-modify-path | --keep-old | --dry-run | --uninstall | --json) eval "$name=1" ;;
+        case $word in
+            --require-azure | --no-modify-path | --keep-old | --dry-run | --uninstall | --purge | --json) eval "$name=1" ;;
             -q) QUIET=1 ;;
             -v) VERBOSE=1 ;;
             -h | --help) usage && exit 0 ;;
             --version) printf 'install.sh 0.3.0\n' && exit 0 ;;
-            --branch | --ref | --from | --offline | --python | --uv | --bin-dir | --overwrite | --purge) ;;
-            *) known=$(usage | grep -o -e '--[a-z-]*' | nearest "$option") && misused "unknown option $option" "${known:+did you mean $known?}" ;;
+            *) known=$(usage | grep -o -e '--[a-z-]*' | nearest "$option") && misused "unknown option $word" "${known:+did you mean $known?}" ;;
         esac
     done
     BRANCH=$BRANCH_GIVEN REF=$REF_GIVEN

@@ -139,6 +139,27 @@ def test_by_hand_with_the_lines_of_the_docs(prepared: Machine, git_server: GitSe
     assert git_server.requests == ""
 
 
+def test_uv_sync_reads_the_lines_from_the_project(prepared: Machine, git_server: GitServer) -> None:
+    """It reads no UV_OVERRIDE; the page gives the table of pyproject.toml for it."""
+    page = (ROOT / "docs" / "how-to" / "install.md").read_text()
+    table = "".join(
+        line.removeprefix("    ") + "\n"
+        for line in page[page.index("    [tool.uv]") :].partition("]\n\n")[0].splitlines()
+    )
+    project = prepared.root / "project"
+    write_project(project, "study", *OLD_NEEDS)
+    (project / "study").mkdir()
+    with (project / "pyproject.toml").open("a") as file:
+        file.write(f"\n{table}]\n")
+    python = prepared.env["MODELOPS_PYTHON"]
+    command = [UV, "sync", "--no-editable", "--python", python]
+    run(command, env=prepared.env, cwd=project).expect(0)
+    assert git_server.requests == ""
+    site = site_of(project / ".venv")
+    assert list(site.glob("study-*.dist-info"))
+    assert not list(site.glob("modelops*"))
+
+
 def test_without_it_doctor_reports_the_damage_and_its_repair_works(prepared: Machine) -> None:
     venv = make_environment(prepared)
     before = our_files(site_of(venv))
