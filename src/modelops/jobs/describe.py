@@ -15,6 +15,7 @@ from modelops.config.model import Config
 from modelops.jobs.asking import AskedEngine
 from modelops_contracts.atomic import write_atomically
 from modelops_contracts.digests import canonical_json, digest_bytes
+from modelops_contracts.errors import SimulationFailed
 from modelops_contracts.models import ModelDescription, TargetDescription
 
 if TYPE_CHECKING:
@@ -41,7 +42,7 @@ def describe_all(
     open_ones = [i for i, answer in enumerate(answers) if answer is None]
     if open_ones:
         asked = [questions[i] for i in open_ones]
-        fresh = [engine.get().describe(kind, entrypoint) for kind, entrypoint, _digest in asked]
+        fresh = [_ask(engine, kind, entrypoint) for kind, entrypoint, _digest in asked]
         for i, answer in zip(open_ones, fresh, strict=True):
             write_atomically(places[i], json.dumps(answer))
             answers[i] = answer
@@ -72,3 +73,17 @@ def _read(place: Path) -> Any:
         return json.loads(place.read_text(encoding="utf-8"))
     except (OSError, ValueError):
         return None  # absent or damaged: ask again
+
+
+def _ask(engine: AskedEngine, kind: str, entrypoint: str) -> dict[str, Any]:
+    try:
+        return engine.get().describe(kind, entrypoint)
+    except SimulationFailed as error:
+        if error.hint:
+            raise
+        module, _, symbol = entrypoint.partition(":")
+        raise SimulationFailed(
+            str(error),
+            remote_traceback=error.remote_traceback,
+            hint=f"correct {symbol} in module {module}, then repeat the command",
+        ) from error

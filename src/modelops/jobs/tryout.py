@@ -150,7 +150,7 @@ def refuse_failed_check(report: CheckReport | None, spec: str) -> None:
     if report is None or found is None:
         return
     message = f"check before the job: {found.code}: {found.message}"
-    if report.traceback:
+    if report.traceback or found.code in _OF_THE_MODEL:
         values = ", ".join(f"{name}={value!r}" for name, value in (report.params or {}).items())
         raise SimulationFailed(
             f"{message} (at {values})",
@@ -165,6 +165,7 @@ def refuse_failed_check(report: CheckReport | None, spec: str) -> None:
     )
 
 
+_OF_THE_MODEL = frozenset({"SIM_FAILED", "TIMEOUT"})
 _ACTION_HELPS = frozenset({"NOT_REPRODUCIBLE", "CHECK_FAILED"})
 
 

@@ -149,6 +149,16 @@ def test_an_output_that_no_model_makes_is_refused(eggs: Consoles) -> None:
     assert eggs.run("mops jobs list --json").json["jobs"] == []
 
 
+def test_a_target_that_raises_is_refused_with_its_traceback(eggs: Consoles) -> None:
+    change(eggs, "targets/broken.py", "return cb.LossTarget(", "1 / 0; return cb.LossTarget(")
+    (eggs.folder / "study.json").write_text(json.dumps(STUDY))
+    refused = eggs.run("mops run study.json")
+    assert refused.code == 1
+    assert "ZeroDivisionError" in refused.err
+    assert "targets/broken.py" in refused.err
+    assert refused.err.splitlines()[-1].startswith("hint: correct broken in module targets.broken")
+
+
 def test_the_check_is_told_in_one_line_and_not_repeated(eggs: Consoles) -> None:
     assert eggs.run("cb sampling sobol models.eggs:Eggs -n 2 -r 2").code == 0
     first = eggs.run("mops run study.json")

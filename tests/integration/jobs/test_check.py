@@ -62,8 +62,9 @@ def test_a_hanging_model_is_refused(place: Any) -> None:
     model = place.root / "walk.py"
     model.write_text(model.read_text().replace("draw = random", "time.sleep(60); draw = random", 1))
     place = type(place)(place.root, place.home, timed(place.config))
-    with pytest.raises(ModelOpsError, match="TIMEOUT"):
+    with pytest.raises(ModelOpsError, match=r"TIMEOUT.*drift=0\.5") as caught:
         checked(place, study_spec([0.5]))
+    assert "--no-check" in (caught.value.hint or "")
 
 
 def timed(config: Any) -> Any:
