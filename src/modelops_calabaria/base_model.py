@@ -14,7 +14,7 @@ from modelops_calabaria.parameters.config import ConfigurationSet, Configuration
 from modelops_calabaria.parameters.named import did_you_mean, refuse_unknown
 from modelops_calabaria.parameters.types import ParameterSet, ParameterSpace
 from modelops_calabaria.scenarios import ConfigLike, ScenarioSpec, compose_scenarios
-from modelops_calabaria.tables import add_seed, as_frame
+from modelops_calabaria.tables import add_seed, as_frame, refuse_seed
 from modelops_contracts.errors import InvalidType, InvalidValue, MissingKey
 from modelops_contracts.frozen import as_seed
 
@@ -129,7 +129,7 @@ class BaseModel(ABC):
         wanted = sorted(methods) if outputs is None else list(outputs)
         return {name: self._extract(name, raw, seed) for name in wanted}
 
-    def _extract(self, name: str, raw: Any, seed: int) -> pl.DataFrame:
+    def _extract(self, name: str, raw: Any, seed: int, *, with_seed: bool = True) -> pl.DataFrame:
         methods = type(self)._output_methods
         if name not in methods:
             raise MissingKey(
@@ -137,7 +137,8 @@ class BaseModel(ABC):
                 hint=did_you_mean(name, sorted(methods)),
             )
         where = f"output '{name}' of {type(self).__name__}"
-        return add_seed(as_frame(methods[name](self, raw, seed), where), seed, where)
+        frame = as_frame(methods[name](self, raw, seed), where)
+        return add_seed(frame, seed, where) if with_seed else refuse_seed(frame, where)
 
     # ------------------------------------------------------------ looking
 
@@ -186,8 +187,13 @@ def run_model(
     scenarios: Sequence[str] = (),
     config: ConfigLike | None = None,
     outputs: Iterable[str] | None = None,
+    with_seed: bool = True,
 ) -> ModelRun:
-    """Run a model once. Later wins: base configuration, ``config``, scenarios left to right."""
+    """Run a model once. Later wins: base configuration, ``config``, scenarios left to right.
+
+    Whoever stacks many tables can do ``with_seed=False`` and add the column to all at once; a model
+    that extracts its outputs its own way writes it all the same.
+    """
     number = as_seed(seed)
     values = _resolve_params(model, params)
     settings = model.base_config if config is None else _resolve_config(model, config)
@@ -196,7 +202,12 @@ def run_model(
         stack = [model.get_scenario(name) for name in scenarios]
         values, settings, applied = compose_scenarios(stack, values, settings)
     raw = model.run_sim(model.build_sim(values, settings), number)
-    return ModelRun(model.extract_outputs(raw, number, outputs), values, settings, applied)
+    if with_seed or type(model).extract_outputs is not BaseModel.extract_outputs:
+        tables = model.extract_outputs(raw, number, outputs)
+    else:
+        names = model.list_outputs() if outputs is None else outputs
+        tables = {name: model._extract(name, raw, number, with_seed=False) for name in names}
+    return ModelRun(tables, values, settings, applied)
 
 
 def _resolve_params(model: BaseModel, params: ParameterSet | Mapping[str, Any]) -> ParameterSet:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from io import BytesIO
 from typing import TYPE_CHECKING, Any
 
@@ -11,7 +12,15 @@ from modelops_contracts.errors import IntegrityError, InvalidType, InvalidValue
 if TYPE_CHECKING:
     import polars as pl
 
-__all__ = ["add_seed", "as_frame", "frame_from_ipc", "frame_to_ipc", "frame_to_stream"]
+__all__ = [
+    "add_seed",
+    "as_frame",
+    "frame_from_ipc",
+    "frame_to_ipc",
+    "frame_to_stream",
+    "refuse_seed",
+    "seed_column",
+]
 
 _INT64_END = 2**63
 _FILE_MAGIC = b"ARROW1"
@@ -46,18 +55,28 @@ def _without_nan(values: list[Any]) -> list[Any]:
     return [None if value != value else value for value in values]  # noqa: PLR0124
 
 
-def add_seed(frame: pl.DataFrame, seed: int, where: str) -> pl.DataFrame:
-    """The frame with a column ``seed``: Int64, or UInt64 for seeds beyond 2^63."""
-    import polars as pl
-
+def refuse_seed(frame: pl.DataFrame, where: str) -> pl.DataFrame:
+    """The frame as it is, unless it already has the column that every output gets."""
     if SEED_COL in frame.columns:
         raise InvalidValue(
             f"{where} must not add a '{SEED_COL}' column: it is added to every output",
             hint="rename the column",
         )
-    kind = pl.Int64 if seed < _INT64_END else pl.UInt64
-    column = pl.Series(SEED_COL, (seed,), dtype=kind).new_from_index(0, frame.height)
-    return frame.hstack([column])
+    return frame
+
+
+def seed_column(seeds: Sequence[int]) -> pl.Series:
+    """A column ``seed``: Int64, or UInt64 with seeds beyond 2^63."""
+    import polars as pl
+
+    kind = pl.Int64 if max(seeds, default=0) < _INT64_END else pl.UInt64
+    return pl.Series(SEED_COL, seeds, dtype=kind)
+
+
+def add_seed(frame: pl.DataFrame, seed: int, where: str) -> pl.DataFrame:
+    """The frame with a column ``seed``."""
+    refuse_seed(frame, where)
+    return frame.hstack([seed_column((seed,)).new_from_index(0, frame.height)])
 
 
 def frame_to_ipc(frame: pl.DataFrame) -> bytes:

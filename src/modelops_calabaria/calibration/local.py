@@ -82,7 +82,10 @@ class _AuthorsCode:
 
 
 class LocalModel:
-    """A model, a scenario and a configuration; the latest ``remember`` simulations are kept."""
+    """A model, a scenario and a configuration; the latest ``remember`` simulations are kept.
+
+    Without ``with_seed`` tables lack the column ``seed``, which their reader then adds.
+    """
 
     def __init__(
         self,
@@ -91,8 +94,10 @@ class LocalModel:
         config: Mapping[str, Any] | None = None,
         *,
         remember: int = 4096,
+        with_seed: bool = True,
     ) -> None:
         self.model, self.scenario = model, scenario
+        self._with_seed = with_seed
         self._config = dict(config) if config else None
         self._remember = remember
         self._known: OrderedDict[tuple[str, int], Tables | Failure] = OrderedDict()
@@ -134,6 +139,7 @@ class LocalModel:
                 scenarios=(self.scenario,),
                 config=self._config,
                 outputs=outputs,
+                with_seed=self._with_seed,
             ).tables
         return block.failure or tables
 

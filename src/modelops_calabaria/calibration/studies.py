@@ -16,6 +16,7 @@ from modelops_calabaria.calibration.local import (
 )
 from modelops_calabaria.calibration.remote import ServiceModel
 from modelops_calabaria.sampling.base import SamplingStrategy
+from modelops_calabaria.tables import seed_column
 from modelops_contracts.digests import common_study_seed, study_seed
 from modelops_contracts.errors import InvalidInput
 from modelops_contracts.ports import Reporter, SimulationService
@@ -68,7 +69,7 @@ class _Tables:
     frames: list[pl.DataFrame] = field(default_factory=list)
     owners: list[int] = field(default_factory=list)
 
-    def labelled(self, runs: Sequence[tuple[str, str, int]]) -> pl.DataFrame:
+    def labelled(self, runs: Sequence[tuple[str, str, int, int]]) -> pl.DataFrame:
         """All rows under param_id, scenario, replicate, seed and the model's columns."""
         import numpy as np
         import polars as pl
@@ -79,20 +80,22 @@ class _Tables:
             stacked = pl.concat(self.frames, how="diagonal_relaxed")
         heights = [frame.height for frame in self.frames]
         of_row = pl.Series("owner", np.repeat(np.array(self.owners, dtype=np.int64), heights))
-        param_ids, scenarios, replicates = zip(*runs, strict=True)
+        param_ids, scenarios, replicates, seeds = zip(*runs, strict=True)
         labels = [
             pl.Series("param_id", param_ids).gather(of_row),
             pl.Series("scenario", scenarios).gather(of_row),
             pl.Series("replicate", replicates, dtype=pl.Int64).gather(of_row),
         ]
+        if "seed" not in stacked.columns:
+            stacked = stacked.with_columns(seed_column(seeds).gather(of_row))
         return stacked.select(*labels, "seed", pl.exclude("seed"))
 
 
 @dataclass(slots=True)
 class _Collected:
-    """What a study has simulated; ``runs`` are (param_id, scenario, replicate)."""
+    """What a study has simulated; ``runs`` are (param_id, scenario, replicate, seed)."""
 
-    runs: list[tuple[str, str, int]] = field(default_factory=list)
+    runs: list[tuple[str, str, int, int]] = field(default_factory=list)
     outputs: defaultdict[str, _Tables] = field(default_factory=lambda: defaultdict(_Tables))
     evaluations: list[dict[str, Any]] = field(default_factory=list)
     failures: list[dict[str, Any]] = field(default_factory=list)
@@ -200,7 +203,9 @@ def run_rows(
     reporter.start("study", len(rows) * len(scenarios))
     for scenario in scenarios:
         remember = _worth_remembering(rows, scored=bool(targets) or service is not None)
-        local = simulating(service, model, scenario, config, remember=remember)
+        local = simulating(
+            service, model, scenario, config, remember=remember, with_seed=bool(targets)
+        )
         scorer = InProcessProvider(local, targets) if targets else None
         wanted = outputs if scorer is None else None
         for coming in rows[:_AHEAD]:
@@ -236,10 +241,11 @@ def simulating(
     config: Mapping[str, Any] | None,
     *,
     remember: int = 4096,
+    with_seed: bool = True,
 ) -> Simulating:
-    """The model in this process, or through a service."""
+    """The model in this process, or through a service, whose tables always have their seed."""
     if service is None:
-        return LocalModel(model, scenario, config, remember=remember)
+        return LocalModel(model, scenario, config, remember=remember, with_seed=with_seed)
     return ServiceModel(service, model, scenario, config, remember=remember)
 
 
@@ -258,7 +264,7 @@ def _run_row(
             kept.failures.append(_failure(local.scenario, row, replicate, run))
             continue
         owner = len(kept.runs)
-        kept.runs.append((row.params.param_id, local.scenario, replicate))
+        kept.runs.append((row.params.param_id, local.scenario, replicate, seed))
         for name, table in run.items():
             if outputs is None or name in outputs:
                 tables = kept.outputs[name]

@@ -183,6 +183,27 @@ class TestRunStudy:
         with pytest.raises(InvalidInput, match="'closed' was not run"):
             study.differences(to="closed")
 
+    def test_seeds_stand_in_the_tables_of_models_that_extract_their_own_way_too(self) -> None:
+        class Own(NoisySchool):
+            def extract_outputs(self, raw: Any, seed: int, outputs: Any = None) -> Any:
+                return super().extract_outputs(raw, seed, outputs)
+
+        design = [{"beta": 1.7, "gamma": 0.5, "k": 10.0}]
+        studies = [run_study(model, design, n_replicates=3) for model in (NoisySchool, Own)]
+        usual, own = (study.outputs["in_bed"] for study in studies)
+        assert usual.equals(own)
+        assert usual.schema["seed"] == pl.Int64
+        assert usual["seed"].n_unique() == 3
+
+    def test_a_column_seed_of_the_models_own_is_refused_without_targets_too(self) -> None:
+        class Seeded(NoisySchool):
+            @model_output("own")
+            def own(self, raw: Any, seed: int) -> Any:
+                return pl.DataFrame({"seed": [seed]})
+
+        study = run_study(Seeded, [{"beta": 1.7, "gamma": 0.5, "k": 10.0}])
+        assert "must not add a 'seed' column" in study.failures["message"][0]
+
     def test_a_repeated_parameter_set_is_simulated_once_and_reported_each_time(self) -> None:
         seeds: list[int] = []
 
