@@ -105,6 +105,16 @@ class Check:
 
 
 @dataclass(frozen=True, slots=True)
+class Scored:
+    """A target of the job. `digest` covers its code and its data; `weight` is the effective one."""
+
+    target: str
+    entrypoint: str
+    weight: float
+    digest: str
+
+
+@dataclass(frozen=True, slots=True)
 class Submitted:
     """A job that was stored, or with `dry_run` what it would be. No targets, no `check`."""
 
@@ -124,6 +134,7 @@ class Submitted:
     state: str
     dry_run: bool
     check: Check | None
+    scored: list[Scored]
 
 
 def choose_settings(call: Call, options: Mapping[str, Any]) -> None:
@@ -200,6 +211,10 @@ def describe(made: SubmissionPlan, *, job: str | None, state: str) -> Submitted:
         state=state,
         dry_run=made.dry_run,
         check=describe_check(made),
+        scored=[
+            Scored(one.target_id, one.entrypoint, one.weight, one.digest)
+            for one in made.job.targets
+        ],
     )
 
 
@@ -237,13 +252,23 @@ def plan_lines(answer: Submitted, screen: Screen) -> Iterator[str]:
             ("Environment", answer.env),
             ("Bundle", answer.bundle),
             ("Model", answer.model),
-            ("Targets", ", ".join(answer.targets) or "none"),
+            *target_rows(answer.scored),
             ("Runs", work_text(answer)),
             ("Reused", None if answer.reused is None else plural(answer.reused, "simulation")),
             ("Check", check_text(answer.check)),
             ("Estimate", f"about {duration(answer.estimate)}" if answer.estimate else None),
         ]
     )
+
+
+def target_rows(scored: Sequence[Scored]) -> Iterator[tuple[str, str]]:
+    """A line per target: what it is, where it is, how much it counts, and which version."""
+    for number, one in enumerate(scored):
+        version = one.digest.removeprefix("sha256:")[:12]
+        text = f"{one.target} ({one.entrypoint}, weight {figure(one.weight)}, {version})"
+        yield ("" if number else "Targets"), text
+    if not scored:
+        yield "Targets", "none"
 
 
 def work_text(answer: Submitted) -> str:
