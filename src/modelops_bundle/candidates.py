@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Mapping
 
 from modelops_bundle.codebase import Codebase
-from modelops_bundle.entries import Found
+from modelops_bundle.data_files import Found
 from modelops_bundle.fingerprint import (
     body_fingerprint,
     count_tokens,

@@ -8,9 +8,9 @@ from dataclasses import dataclass, field
 from pathlib import PurePosixPath
 
 from modelops_bundle.codebase import Codebase
+from modelops_bundle.data_files import Found
 from modelops_bundle.entries import (
     CodeRecord,
-    Found,
     accepts_entrypoint,
     derive_id,
     describe_entry,

@@ -97,22 +97,17 @@ FIELDS: dict[str, tuple[str, ...]] = {
 
 # Lists whose holes mean something: a hole is written, not dropped.
 _KEEPS_HOLES = frozenset({"keys", "kw_defaults"})
-_HARMLESS_DECORATORS = frozenset({
-    "staticmethod", "classmethod", "property", "dataclass", "calibration_target", "model_output",
-    "model_scenario",
-})  # fmt: skip
-_WHOLE_FILE_NAMES = frozenset({"globals", "vars", "locals", "eval", "exec", "inspect"})
-_Definition = ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef
+Definition = ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef
 
 
 def file_fingerprint(tree: ast.Module, *, keep_docstrings: bool = False) -> str:
     """Return the fingerprint of a whole file."""
-    return _fingerprint(tree.body, keep_docstrings=keep_docstrings)
+    return statements_fingerprint(tree.body, keep_docstrings=keep_docstrings)
 
 
-def slice_fingerprint(tree: ast.Module, symbol: str, *, keep_docstrings: bool = False) -> str:
-    """Return the fingerprint of the part of a file that one definition can reach."""
-    return _fingerprint(slice_statements(tree, symbol), keep_docstrings=keep_docstrings)
+def statements_fingerprint(statements: Sequence[ast.stmt], *, keep_docstrings: bool = False) -> str:
+    """Return the fingerprint of some statements of a file."""
+    return _fingerprint(statements, keep_docstrings=keep_docstrings)
 
 
 def body_fingerprint(tree: ast.Module, symbol: str) -> str | None:
@@ -126,11 +121,11 @@ def mentions_docstrings(source: bytes) -> bool:
     return b"__doc__" in source
 
 
-def find_definition(tree: ast.Module, symbol: str) -> _Definition | None:
+def find_definition(tree: ast.Module, symbol: str) -> Definition | None:
     """Return the last module-level definition of a name, also inside `if`, `try` and `with`."""
-    found: _Definition | None = None
+    found: Definition | None = None
     for statement in _walk_top(tree.body):
-        if isinstance(statement, _Definition) and statement.name == symbol:
+        if isinstance(statement, Definition) and statement.name == symbol:
             found = statement
     return found
 
@@ -141,32 +136,6 @@ def canonical_form(statements: Sequence[ast.stmt], *, own_name: str | None = Non
     writer = _Writer(own_name, keep_docstrings=keep_docstrings)
     writer.block(statements)
     return "".join(writer.parts)
-
-
-def slice_statements(tree: ast.Module, symbol: str) -> list[ast.stmt]:
-    """Return the module-level statements that a definition can reach, in source order.
-
-    These are its own definition, every definition reachable by name, every statement that is no
-    plain definition, and definitions with a decorator that may register them somewhere. A file
-    that looks at its own names while running counts whole.
-    """
-    if _looks_at_itself(tree):
-        return list(tree.body)
-    plain = {id(node): node for node in _plain_definitions(tree)}
-    always = [node for node in tree.body if id(node) not in plain]
-    by_name: dict[str, list[ast.stmt]] = {}
-    for node in plain.values():
-        by_name.setdefault(node.name, []).append(node)
-    reached: set[int] = set()
-    waiting = list(by_name.get(symbol, ())) + always
-    while waiting:
-        statement = waiting.pop()
-        if id(statement) in reached:
-            continue
-        reached.add(id(statement))
-        for name in _names_used(statement):
-            waiting.extend(by_name.get(name, ()))
-    return [node for node in tree.body if id(node) in reached]
 
 
 def token_pairs(node: ast.AST, own_name: str) -> Counter[str]:
@@ -330,48 +299,12 @@ def _split_import(statement: ast.Import | ast.ImportFrom) -> Iterator[str]:
 def _walk_top(body: Sequence[ast.stmt]) -> Iterator[ast.stmt]:
     for statement in body:
         yield statement
-        if isinstance(statement, _Definition):
+        if isinstance(statement, Definition):
             continue
         for name in ("body", "orelse", "finalbody"):
             yield from _walk_top(getattr(statement, name, ()))
         for handler in getattr(statement, "handlers", ()):
             yield from _walk_top(handler.body)
-
-
-def _plain_definitions(tree: ast.Module) -> Iterator[_Definition]:
-    for node in tree.body:
-        if isinstance(node, _Definition) and all(map(_is_harmless, node.decorator_list)):
-            yield node
-
-
-def _is_harmless(decorator: ast.expr) -> bool:
-    node = decorator.func if isinstance(decorator, ast.Call) else decorator
-    if isinstance(node, ast.Attribute):
-        owner = node.value.id if isinstance(node.value, ast.Name) else ""
-        return owner == "functools" or node.attr in _HARMLESS_DECORATORS
-    return isinstance(node, ast.Name) and node.id in _HARMLESS_DECORATORS
-
-
-def _looks_at_itself(tree: ast.Module) -> bool:
-    for node in ast.walk(tree):
-        if isinstance(node, ast.Name) and node.id in _WHOLE_FILE_NAMES:
-            return True
-        if isinstance(node, ast.Attribute) and node.attr == "modules":
-            return True
-        if isinstance(node, ast.Import | ast.ImportFrom) and _is_revealing(node):
-            return True
-    return any(isinstance(n, ast.FunctionDef) and n.name == "__getattr__" for n in tree.body)
-
-
-def _is_revealing(node: ast.Import | ast.ImportFrom) -> bool:
-    names = {alias.name for alias in node.names}
-    if isinstance(node, ast.ImportFrom) and node.module == "inspect":
-        return True
-    return "*" in names or "inspect" in names
-
-
-def _names_used(node: ast.AST) -> set[str]:
-    return {inner.id for inner in ast.walk(node) if isinstance(inner, ast.Name)}
 
 
 def _leaf_tokens(node: ast.AST) -> Iterator[str]:

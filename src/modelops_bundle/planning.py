@@ -8,8 +8,9 @@ from dataclasses import dataclass, field
 
 from modelops_bundle.changes import Action, Change, Decision
 from modelops_bundle.codebase import Codebase
+from modelops_bundle.data_files import Found
 from modelops_bundle.differences import describe_changes
-from modelops_bundle.entries import CodeRecord, Found, describe_entry
+from modelops_bundle.entries import CodeRecord, describe_entry
 from modelops_bundle.findings import Finding, sort_findings
 from modelops_bundle.fingerprint import find_definition, token_pairs
 from modelops_bundle.renames import Match

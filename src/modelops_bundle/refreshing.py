@@ -16,7 +16,8 @@ from modelops_bundle.checking import (
     unverified_symbol,
 )
 from modelops_bundle.codebase import Codebase
-from modelops_bundle.entries import Found, derive_id
+from modelops_bundle.data_files import Found
+from modelops_bundle.entries import derive_id
 from modelops_bundle.findings import Finding
 from modelops_bundle.fingerprint import similarity
 from modelops_bundle.planning import Planner, RegisterOptions, RegistryPlan

@@ -15,7 +15,8 @@ from modelops_bundle.checking import (
     unverified_symbol,
 )  # fmt: skip
 from modelops_bundle.codebase import Codebase
-from modelops_bundle.entries import Found, derive_id
+from modelops_bundle.data_files import Found
+from modelops_bundle.entries import derive_id
 from modelops_bundle.findings import Finding
 from modelops_bundle.planning import Planner, RegisterOptions, RegistryPlan
 from modelops_bundle.renames import Match, match_renames

@@ -18,9 +18,9 @@ from modelops_bundle.fingerprint import (
     canonical_form,
     file_fingerprint,
     similarity,
-    slice_fingerprint,
     token_pairs,
 )
+from modelops_bundle.slicing import slice_fingerprint
 
 # The form is fixed: another digest of this sample means a new fingerprint format.
 SAMPLE = '''
