@@ -5,6 +5,8 @@ from __future__ import annotations
 import contextlib
 import io
 import json
+import os
+import secrets
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,7 +17,6 @@ from modelops_bundle.hashing import Sha256, read_blocks
 from modelops_bundle.oci.answers import Answer, Broken
 from modelops_bundle.oci.http import Body, RegistryHttp
 from modelops_bundle.oci.verifying import OtherBytes
-from modelops_contracts.atomic import write_atomically
 from modelops_contracts.errors import InvalidInput, ModelOpsError, NotFound, Unavailable
 
 WHOLE = 4 * 1024 * 1024
@@ -261,9 +262,15 @@ class BlobUpload:
         return OtherBytes(f"blob {self._digest}: the bytes given hash to others")
 
     def _remember(self, session: _Session) -> None:
-        if self._saved is not None:
-            text = json.dumps({"place": self._place(), "url": session.url})
-            write_atomically(self._saved, text, mode=0o600)
+        """Keep the address for the next command; losing it to a power cut costs time only."""
+        if self._saved is None:
+            return
+        self._saved.parent.mkdir(parents=True, exist_ok=True)
+        temporary = self._saved.with_suffix(f".{secrets.token_hex(6)}.tmp")
+        descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        with os.fdopen(descriptor, "w", encoding="utf-8") as stream:
+            json.dump({"place": self._place(), "url": session.url}, stream)
+        temporary.replace(self._saved)
 
     def _read_saved(self) -> str | None:
         if self._saved is None:
