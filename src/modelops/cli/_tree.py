@@ -88,14 +88,14 @@ TREE: dict[str, Entry] = {
         "modelops.cli.bundle.env:env",
         "Show where bundles of this project are kept, or pin an environment to it.",
     ),
-    "mops bundle dev": Entry(None, "Older names of `mops bundle env`.", hidden=True),
+    "mops bundle dev": Entry(None, "Older names of the command `env`.", hidden=True),
     "mops bundle dev env": Entry(
         "modelops.cli.bundle.dev.env:env",
-        "Show where bundles of this project are kept (same as `mops bundle env`).",
+        "Show where bundles of this project are kept (same as `env`).",
     ),
     "mops bundle dev switch": Entry(
         "modelops.cli.bundle.dev.switch:switch",
-        "Pin an environment to this project (same as `mops bundle env NAME`).",
+        "Pin an environment to this project (same as `env NAME`).",
     ),
     "mops bundle verify": Entry(
         "modelops.cli.bundle.verify:verify",

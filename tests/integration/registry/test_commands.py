@@ -15,6 +15,7 @@ import pytest
 from support.consoles import Consoles, check_against_schema
 from support.format_one import push_format_one
 from support.projects import FILES, make_registered
+from support.proxies import SmallProxy
 from support.registries import FLAVOURS, Flavour, RealRegistry, find_registry
 from support.registry_faults import Fault, FaultyRegistry
 
@@ -198,3 +199,26 @@ def test_a_push_that_was_replaced_is_still_in_the_log(tmp_path: Path) -> None:
         }  # fmt: skip
         assert "not in the store's records" in mine.run("mops bundle log").out
         assert lost not in theirs.run("mops bundle log --json").out
+
+
+def test_through_a_proxy(tmp_path: Path) -> None:
+    name = "registry.example.org"
+    with (
+        FaultyRegistry() as registry,
+        SmallProxy({name: registry.address}, login=("me", "s3cret-word")) as proxy,
+    ):
+        mine = broken_lab(tmp_path, name)
+        path = tmp_path / "home/.modelops/bundle-env/dev.yaml"
+        path.write_text(path.read_text().replace("}", ", plain_http: true}"))
+        variables = {"HTTP_PROXY": f"http://me:s3cret-word@{proxy.address}"}
+        pushed = mine.run("mops bundle push --json", extra=variables)
+        assert pushed.code == 0, pushed
+        assert registry.tags["latest"] == pushed.json["digest"]
+        assert proxy.seen
+        before = len(proxy.seen)
+        past = mine.run("mops bundle manifest", extra={**variables, "NO_PROXY": "example.org"})
+        assert (past.code, len(proxy.seen)) == (5, before), "nobody knows that name directly"
+        wrong = {"HTTP_PROXY": f"http://me:other-s3cret@{proxy.address}"}
+        refused = mine.run("mops bundle manifest -vv", extra=wrong)
+        assert refused.code != 0
+        assert "s3cret" not in refused.out + refused.err

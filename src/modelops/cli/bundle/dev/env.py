@@ -9,5 +9,5 @@ from modelops.cli.bundle.env import BundleEnvironment, describe, render
 
 @command(answer=BundleEnvironment, render=render)
 def env(call: Call) -> BundleEnvironment:
-    """Show where bundles of this project are kept (same as `mops bundle env`)."""
+    """Show where bundles of this project are kept (same as `env`)."""
     return describe(call)

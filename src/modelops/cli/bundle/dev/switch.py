@@ -12,6 +12,6 @@ from modelops.cli.bundle.env import BundleEnvironment, describe, pin, render
 @command(answer=BundleEnvironment, render=render)
 @click.argument("name")
 def switch(call: Call, name: str) -> BundleEnvironment:
-    """Pin an environment to this project (same as `mops bundle env NAME`)."""
+    """Pin an environment to this project (same as `env NAME`)."""
     pin(call, name)
     return describe(call)
