@@ -1,4 +1,4 @@
-"""What other programs call: push a directory, ask how it stands, let the registry follow."""
+"""What other programs call: push and pull a directory, clone, ask how it stands, refresh."""
 
 from __future__ import annotations
 
@@ -11,9 +11,11 @@ from modelops_bundle.refreshing import RefreshOptions
 from modelops_bundle.registering import refresh
 from modelops_bundle.registry import RegistryResult
 from modelops_bundle.status import ProjectStatus, read_status
+from modelops_bundle.transfer.clone import clone as clone_bundle
+from modelops_bundle.transfer.pull import pull
 from modelops_bundle.transfer.push import push
 
-__all__ = ["project_status", "push_dir", "refresh_project"]
+__all__ = ["clone", "project_status", "pull_dir", "push_dir", "refresh_project"]
 
 DEFAULT_ARTIFACTS = Path(".modelops") / "artifacts"
 
@@ -32,9 +34,47 @@ def push_dir(
     project's name there. Raises what `push` raises.
     """
     project = find_project(Path(path))
-    if store is None:
-        store = LayoutStore(Path.home() / DEFAULT_ARTIFACTS, repository or project.repository)
-    return push(project, store, tag, allow_stale=allow_stale).manifest
+    place = store or _default_store(repository or project.repository)
+    return push(project, place, tag, allow_stale=allow_stale).manifest
+
+
+def pull_dir(
+    path: str | Path = ".",
+    tag: str | None = None,
+    *,
+    overwrite: bool = False,
+    keep_local: bool = False,
+    restore_deleted: bool = False,
+    store: BundleStore | None = None,
+    repository: str | None = None,
+) -> str:
+    """Pull a tag into the project around a directory and return the manifest digest `sha256:…`.
+
+    Store and repository as in `push_dir`. Raises what `pull` raises: a conflict is a `Conflict` and
+    a `ValueError`, and nothing is written then.
+    """
+    project = find_project(Path(path))
+    return pull(
+        project, store or _default_store(repository or project.repository), tag,
+        overwrite=overwrite, keep_local=keep_local, restore_deleted=restore_deleted,
+    ).plan.manifest  # fmt: skip
+
+
+def clone(
+    repository: str, directory: str | Path, reference: str = "latest", *,
+    store: BundleStore | None = None,
+) -> Path:  # fmt: skip
+    """Make a project of the bundle at a tag or digest; return its root.
+
+    The default store is the layout directory below the user's home. Raises what
+    `modelops_bundle.transfer.clone.clone` raises.
+    """
+    place = store or _default_store(repository)
+    return clone_bundle(place, reference, Path(directory), repository=repository).root
+
+
+def _default_store(repository: str) -> LayoutStore:
+    return LayoutStore(Path.home() / DEFAULT_ARTIFACTS, repository)
 
 
 def project_status(root: str | Path = ".") -> ProjectStatus:

@@ -13,9 +13,14 @@ PROJECT_FOLDER = ".modelops"
 
 @dataclass(frozen=True, slots=True)
 class Paths:
-    """Locations below ``home`` (``~/.modelops``, or wherever MODELOPS_HOME points)."""
+    """Locations below ``home`` (``~/.modelops``, or wherever MODELOPS_HOME points).
+
+    ``bundles`` is where trees of bundles are cached, when that is elsewhere
+    (MODELOPS_BUNDLES_CACHE_DIR).
+    """
 
     home: Path
+    bundles: Path | None = None
 
     @property
     def config_file(self) -> Path:
@@ -44,7 +49,7 @@ class Paths:
     @property
     def bundle_cache(self) -> Path:
         """Verified read-only trees of bundles."""
-        return self.home / "cache" / "bundles"
+        return self.bundles or self.home / "cache" / "bundles"
 
     @property
     def env_cache(self) -> Path:

@@ -29,6 +29,7 @@ __all__ = [
     "load_config",
     "read_environ",
     "resolve_home",
+    "resolve_paths",
     "set_user_value",
     "unset_user_value",
     "variable_name",
@@ -67,6 +68,13 @@ def resolve_home(environ: Mapping[str, str]) -> Path:
     return Path(environ.get("HOME") or Path.home()) / ".modelops"
 
 
+def resolve_paths(environ: Mapping[str, str]) -> Paths:
+    """Where files are: below the home, and ``MODELOPS_BUNDLES_CACHE_DIR`` for cached bundles."""
+    bundles = environ.get("MODELOPS_BUNDLES_CACHE_DIR")
+    elsewhere = Path(bundles).expanduser().absolute() if bundles else None
+    return Paths(resolve_home(environ), elsewhere)
+
+
 def find_project_root(start: Path) -> Path | None:
     """The nearest folder at or above ``start`` that holds ``.modelops-bundle/``."""
     here = start.absolute()
@@ -89,7 +97,7 @@ def load_config(
     variables = read_environ() if environ is None else environ
     chosen = {key: value for key, value in (flags or {}).items() if value is not None}
     start = Path(str(chosen.pop("project", cwd or Path.cwd())))
-    root, paths = find_project_root(start), Paths(resolve_home(variables))
+    root, paths = find_project_root(start), resolve_paths(variables)
     mistakes: list[Detail] = []
     notes: list[str] = []
     given = [

@@ -167,3 +167,11 @@ def test_the_project_is_found_from_below(project: Path) -> None:
     below.mkdir(parents=True)
     assert find_project_root(below) == project
     assert find_project_root(project.parent) is None
+
+
+def test_cached_bundles_may_be_elsewhere(tmp_path: Path) -> None:
+    variables = {"MODELOPS_HOME": str(tmp_path), "MODELOPS_BUNDLES_CACHE_DIR": "~/x"}
+    config = load_config({}, variables, tmp_path)
+    assert config.paths.bundle_cache == Path("~/x").expanduser()
+    del variables["MODELOPS_BUNDLES_CACHE_DIR"]
+    assert load_config({}, variables, tmp_path).paths.bundle_cache == tmp_path / "cache/bundles"
