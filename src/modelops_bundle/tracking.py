@@ -13,6 +13,7 @@ from modelops_contracts.errors import InvalidInput
 from modelops_contracts.places import BUNDLE_STORAGE_DIR, REGISTRY_PATH
 
 TRACKED_FILE = f"{BUNDLE_STORAGE_DIR}/tracked.txt"
+_CONFLICT = ("<<<<<<< ", "=======", ">>>>>>> ", "||||||| ")
 
 
 def read_tracked(root: Path) -> tuple[str, ...]:
@@ -94,11 +95,18 @@ def refuse_bad_link(root: Path, path: str) -> None:
 
 
 def _encode(path: str) -> str:
-    odd = path != path.strip() or path.startswith('"') or any(ord(c) < 32 for c in path)
+    odd = (
+        path != path.strip() or path.startswith(('"', *_CONFLICT)) or any(ord(c) < 32 for c in path)
+    )
     return json.dumps(path, ensure_ascii=False) if odd else path
 
 
 def _decode(line: str, number: int) -> str:
+    if line.startswith(_CONFLICT):
+        raise InvalidInput(
+            f"{TRACKED_FILE}:{number}: unresolved git conflict",
+            hint="keep the lines of both sides, then: mops bundle status",
+        )
     if not line.startswith('"'):
         return line.rstrip("\r")
     try:
