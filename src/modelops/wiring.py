@@ -42,6 +42,8 @@ __all__ = [
     "prepare_environment",
 ]
 
+#: Blobs that travel at a time where the project does not say.
+TRANSFERS = 8
 ADAPTERS: Mapping[str, str] = MappingProxyType(
     {
         "jobs.local": "modelops.jobs.backends.local:LocalJobBackend",
@@ -69,16 +71,22 @@ def open_backend(config: Config, *, project_root: Path) -> Any:
 
 
 def open_artifacts(
-    config: Config, repository: str, *, tell: Callable[[str], None] | None = None
+    config: Config,
+    repository: str,
+    *,
+    tell: Callable[[str], None] | None = None,
+    parallel: int = TRANSFERS,
 ) -> ArtifactStore:
-    """The bundles of one repository. ``tell`` gets a line for every longer wait for a registry."""
+    """The bundles of one repository. ``tell`` gets a line for every longer wait for a registry;
+    ``parallel`` blobs travel at a time."""
     environment = open_environment(config)
     if environment.registry is None:
         external = _external(environment)
         store = _load("artifacts.layout")(environment.artifacts, repository, external=external)
     else:
         place = environment.registry
-        store = open_registry(config, place, place.repository(repository), tell=tell)
+        name = place.repository(repository)
+        store = open_registry(config, place, name, tell=tell, parallel=parallel)
     return cast("ArtifactStore", store)
 
 
@@ -91,7 +99,12 @@ def locate_artifacts(config: Config, repository: str) -> str:
 
 
 def open_registry(
-    config: Config, place: Registry, repository: str, *, tell: Callable[[str], None] | None = None
+    config: Config,
+    place: Registry,
+    repository: str,
+    *,
+    tell: Callable[[str], None] | None = None,
+    parallel: int = TRANSFERS,
 ) -> Any:
     """One repository of a registry, by its full name there (RemoteStore)."""
     from modelops_bundle.oci.proxies import read_proxies
@@ -108,6 +121,7 @@ def open_registry(
         also_trust=Path(trusted).expanduser() if trusted else None,
         proxies=read_proxies(variables),
         cache_dir=config.paths.bundle_cache,
+        parallel=parallel,
         tell=tell,
         external=_external(open_environment(config)),
     )

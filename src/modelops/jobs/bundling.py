@@ -48,7 +48,8 @@ def open_bundle_store(
         store = wiring.open_artifacts(config, repository)
         yield store, BundleFacts(repository, store.resolve(reference), tag=reference), config
         return
-    store = wiring.open_artifacts(config, project.repository)
+    parallel = project.config.parallel
+    store = wiring.open_artifacts(config, project.repository, parallel=parallel)
     facts = BundleFacts(project.repository, "", tag=project.default_tag)
     if not choice.dry_run:
         pushed = _push(project, store, choice)

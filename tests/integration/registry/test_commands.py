@@ -222,3 +222,18 @@ def test_through_a_proxy(tmp_path: Path) -> None:
         refused = mine.run("mops bundle manifest -vv", extra=wrong)
         assert refused.code != 0
         assert "s3cret" not in refused.out + refused.err
+
+
+@pytest.mark.parametrize("parallel", [1, 4])
+def test_the_project_says_how_many_blobs_travel_at_a_time(tmp_path: Path, parallel: int) -> None:
+    with FaultyRegistry() as registry:
+        mine = broken_lab(tmp_path, registry.address)
+        for number in range(6):
+            (tmp_path / f"mine/data/{number}.bin").write_bytes(secrets.token_bytes(1024 * 1024))
+        assert mine.run("mops bundle add data").code == 0
+        path = tmp_path / "mine/.modelops-bundle/config.yaml"
+        path.write_text(path.read_text() + f"transfer: {{parallel: {parallel}}}\n")
+        pushed = mine.run("mops bundle push")
+        assert pushed.code == 0, pushed
+        connections = {item.thread for item in registry.requests("PUT", "/blobs/")}
+        assert len(connections) == 1 if parallel == 1 else len(connections) > 1

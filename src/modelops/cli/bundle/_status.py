@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from modelops.cli._call import Call
+from modelops.cli.bundle._stores import open_project_store
 
 if TYPE_CHECKING:
     from modelops_bundle.project import Project
@@ -63,10 +64,7 @@ def read_project(call: Call, *, remote: bool = False) -> ProjectStatus:
 
     project = find_project(call.start)
     place = wiring.locate_artifacts(call.config, project.repository)
-    store = None
-    if remote:
-        tell = call.console.note
-        store = wiring.open_artifacts(call.config, project.repository, tell=tell)
+    store = open_project_store(call, project) if remote else None
     return read_status(project, location=place, store=store)
 
 

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from modelops.cli._call import Call
+
+if TYPE_CHECKING:
+    from modelops_bundle.project import Project
 
 
 def open_store(call: Call, reference: str | None) -> tuple[Any, str]:
@@ -18,8 +21,16 @@ def open_store(call: Call, reference: str | None) -> tuple[Any, str]:
     from modelops_bundle.project import find_project
 
     project = find_project(call.start)
-    store = wiring.open_artifacts(call.config, project.repository, tell=call.console.note)
-    return store, project.default_tag
+    return open_project_store(call, project), project.default_tag
+
+
+def open_project_store(call: Call, project: Project) -> Any:
+    """Where the bundles of a project are kept, in the environment in force."""
+    from modelops import wiring
+
+    return wiring.open_artifacts(
+        call.config, project.repository, tell=call.console.note, parallel=project.config.parallel
+    )
 
 
 def own_push(call: Call, reference: str) -> Mapping[str, Any]:

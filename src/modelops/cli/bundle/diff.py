@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any
 
 import click
 
@@ -12,6 +11,7 @@ from modelops.cli._call import Call
 from modelops.cli._click import command
 from modelops.cli._console import Screen, plural
 from modelops.cli.bundle._status import warn_of_interruption
+from modelops.cli.bundle._stores import open_project_store
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,12 +59,11 @@ def render(answer: Difference, screen: Screen) -> Iterator[str]:
 @click.option("--tag", help="Tag to compare with (default: that of the project).")
 def diff(call: Call, tag: str | None) -> Difference:
     """Compare the tracked files here with a pushed bundle; nothing is written."""
-    from modelops import wiring
     from modelops_bundle.project import find_project
     from modelops_bundle.transfer.pull_plan import compare
 
     project = find_project(call.start)
-    store: Any = wiring.open_artifacts(call.config, project.repository, tell=call.console.note)
+    store = open_project_store(call, project)
     warn_of_interruption(call, project)
     reference, digest, found = compare(project, store, tag)
     return Difference(

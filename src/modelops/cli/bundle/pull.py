@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 
@@ -12,6 +12,7 @@ from modelops.cli._call import Call, Done
 from modelops.cli._click import command
 from modelops.cli._console import Screen, plural, size
 from modelops.cli.bundle._status import warn_of_interruption
+from modelops.cli.bundle._stores import open_project_store
 
 if TYPE_CHECKING:
     from modelops_bundle.transfer.pull_plan import PullPlan
@@ -74,7 +75,6 @@ def pull(
 
     Nothing is written when a file was changed here and there (exit code 3).
     """
-    from modelops import wiring
     from modelops_bundle.project import find_project
     from modelops_bundle.transfer.pull import pull as pull_bundle
     from modelops_bundle.transfer.pull_plan import plan_pull, refuse_conflicts
@@ -82,7 +82,7 @@ def pull(
     if overwrite and keep_local:
         raise click.UsageError("--overwrite and --keep-local exclude each other")
     project = find_project(call.start)
-    store: Any = wiring.open_artifacts(call.config, project.repository, tell=call.console.note)
+    store = open_project_store(call, project)
     choices = {
         "overwrite": overwrite, "keep_local": keep_local, "restore_deleted": restore_deleted,
     }  # fmt: skip

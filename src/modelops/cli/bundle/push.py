@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 
@@ -12,6 +12,7 @@ from modelops.cli._call import Call
 from modelops.cli._click import command
 from modelops.cli._console import Screen, plural, size
 from modelops.cli.bundle._registry import FindingRow, as_finding
+from modelops.cli.bundle._stores import open_project_store
 
 if TYPE_CHECKING:
     from modelops_bundle.transfer.push_plan import PushPlan
@@ -77,7 +78,6 @@ def push(
 
     Nothing is pushed when the registry does not fit the code (exit code 3).
     """
-    from modelops import wiring
     from modelops_bundle.project import find_project
     from modelops_bundle.transfer.push import push as push_bundle
     from modelops_bundle.transfer.push_plan import plan_push
@@ -85,7 +85,7 @@ def push(
     if refresh and dry_run:
         raise click.UsageError("--refresh writes the registry; --dry-run writes nothing")
     project = find_project(call.start)
-    store: Any = wiring.open_artifacts(call.config, project.repository, tell=call.console.note)
+    store = open_project_store(call, project)
     if refresh:
         from modelops_bundle.registering import refresh as follow
 
