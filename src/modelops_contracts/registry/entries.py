@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from pathlib import Path
-from typing import Any, ClassVar, Literal
+from typing import Any, ClassVar, Literal, cast
 
 from modelops_contracts.places import Kind
 from modelops_contracts.registry.files import (
@@ -39,8 +39,58 @@ class Registration:
         return without_defaults(self, Registration())
 
 
+class RecordedEntry:
+    """What models and targets share. The fields are declared in each, in the order of the file."""
+
+    path: Path
+    data: list[Path]
+    code: list[Path]
+    data_digests: dict[str, str]
+    code_digests: dict[str, str]
+
+    kind: ClassVar[Kind]
+    _always: ClassVar[frozenset[str]]
+    _raw: ClassVar[str]
+
+    def __post_init__(self) -> None:
+        self.path = Path(self.path)
+        self.data = [Path(item) for item in self.data]
+        self.code = [Path(item) for item in self.code]
+
+    @property
+    def raw_digest(self) -> str | None:
+        """The recorded sha256 of the entry's own file."""
+        found: str | None = getattr(self, self._raw)
+        return found
+
+    @raw_digest.setter
+    def raw_digest(self, value: str | None) -> None:
+        setattr(self, self._raw, value)
+
+    def compute_digest(self, base_path: Path | None = None) -> str | None:
+        """Record and return the digest of the entry's own file (None when it is missing)."""
+        self.raw_digest = file_digest(under(base_path, self.path))
+        return self.raw_digest
+
+    def compute_dependency_digests(self, base_path: Path | None = None) -> None:
+        """Record the digests of the data and code files that exist."""
+        self.data_digests = digests(self.data, base_path)
+        self.code_digests = digests(self.code, base_path)
+
+    def check_invalidation(self, base_path: Path | None = None) -> list[str]:
+        """Say which files no longer have the content that was recorded."""
+        return invalidations(
+            self.kind.upper(), self.path, self.raw_digest, self.data, self.data_digests,
+            self.code, self.code_digests, base_path,
+        )  # fmt: skip
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the entry as it stands in the file."""
+        return _entry_to_dict(cast("Entry", self), self._always)
+
+
 @dataclass(kw_only=True, slots=True)
-class ModelEntry:
+class ModelEntry(RecordedEntry):
     """One registered model; paths are relative to the project root."""
 
     entrypoint: str
@@ -63,50 +113,16 @@ class ModelEntry:
     extra: dict[str, Any] = field(default_factory=dict, repr=False)
 
     kind: ClassVar[Kind] = "model"
+    _raw: ClassVar[str] = "model_digest"
     _always: ClassVar[frozenset[str]] = frozenset({
         "entrypoint", "path", "class_name", "scenarios", "parameters", "outputs",
         "data", "data_digests", "code", "code_digests", "model_digest",
     })  # fmt: skip
 
-    def __post_init__(self) -> None:
-        self.path = Path(self.path)
-        self.data = [Path(item) for item in self.data]
-        self.code = [Path(item) for item in self.code]
-
     @property
     def symbol(self) -> str:
         """The class that the entry names."""
         return self.class_name
-
-    @property
-    def raw_digest(self) -> str | None:
-        """The recorded sha256 of the entry's own file."""
-        return self.model_digest
-
-    @raw_digest.setter
-    def raw_digest(self, value: str | None) -> None:
-        self.model_digest = value
-
-    def compute_digest(self, base_path: Path | None = None) -> str | None:
-        """Record and return the digest of the model's own file (None when it is missing)."""
-        self.model_digest = file_digest(under(base_path, self.path))
-        return self.model_digest
-
-    def compute_dependency_digests(self, base_path: Path | None = None) -> None:
-        """Record the digests of the data and code files that exist."""
-        self.data_digests = digests(self.data, base_path)
-        self.code_digests = digests(self.code, base_path)
-
-    def check_invalidation(self, base_path: Path | None = None) -> list[str]:
-        """Say which files no longer have the content that was recorded."""
-        return invalidations(
-            "MODEL", self.path, self.model_digest, self.data, self.data_digests,
-            self.code, self.code_digests, base_path,
-        )  # fmt: skip
-
-    def to_dict(self) -> dict[str, Any]:
-        """Return the entry as it stands in the file."""
-        return _entry_to_dict(self, self._always)
 
     @classmethod
     def from_dict(cls, data: Mapping[str, Any]) -> ModelEntry:
@@ -115,7 +131,7 @@ class ModelEntry:
 
 
 @dataclass(kw_only=True, slots=True)
-class TargetEntry:
+class TargetEntry(RecordedEntry):
     """One registered calibration target; paths are relative to the project root."""
 
     path: Path
@@ -136,49 +152,15 @@ class TargetEntry:
     extra: dict[str, Any] = field(default_factory=dict, repr=False)
 
     kind: ClassVar[Kind] = "target"
+    _raw: ClassVar[str] = "target_digest"
     _always: ClassVar[frozenset[str]] = frozenset({
         "path", "entrypoint", "model_output", "data", "target_digest"
     })  # fmt: skip
-
-    def __post_init__(self) -> None:
-        self.path = Path(self.path)
-        self.data = [Path(item) for item in self.data]
-        self.code = [Path(item) for item in self.code]
 
     @property
     def symbol(self) -> str:
         """The function that the entry names."""
         return self.entrypoint.partition(":")[2]
-
-    @property
-    def raw_digest(self) -> str | None:
-        """The recorded sha256 of the entry's own file."""
-        return self.target_digest
-
-    @raw_digest.setter
-    def raw_digest(self, value: str | None) -> None:
-        self.target_digest = value
-
-    def compute_digest(self, base_path: Path | None = None) -> str | None:
-        """Record and return the digest of the target's own file (None when it is missing)."""
-        self.target_digest = file_digest(under(base_path, self.path))
-        return self.target_digest
-
-    def compute_dependency_digests(self, base_path: Path | None = None) -> None:
-        """Record the digests of the data and code files that exist."""
-        self.data_digests = digests(self.data, base_path)
-        self.code_digests = digests(self.code, base_path)
-
-    def check_invalidation(self, base_path: Path | None = None) -> list[str]:
-        """Say which files no longer have the content that was recorded."""
-        return invalidations(
-            "TARGET", self.path, self.target_digest, self.data, self.data_digests,
-            self.code, self.code_digests, base_path,
-        )  # fmt: skip
-
-    def to_dict(self) -> dict[str, Any]:
-        """Return the entry as it stands in the file."""
-        return _entry_to_dict(self, self._always)
 
     @classmethod
     def from_dict(cls, data: Mapping[str, Any]) -> TargetEntry:

@@ -200,18 +200,32 @@ def check(files: int, chance: random.Random) -> None:
         assert not refresh(project, dry_run=True).plan.changes_entries
 
 
+def campaign(examples: int) -> settings:
+    return settings(
+        max_examples=examples,
+        deadline=None,
+        suppress_health_check=[HealthCheck.too_slow],
+        derandomize=True,
+        phases=[Phase.generate],
+    )
+
+
 @given(files=st.integers(1, 8), chance=st.randoms(use_true_random=False))
-@settings(
-    max_examples=15,
-    deadline=None,
-    suppress_health_check=[HealthCheck.too_slow],
-    derandomize=True,
-    phases=[Phase.generate],
-)
+@campaign(15)
 def test_refresh_gives_what_a_fresh_registration_gives(files: int, chance: random.Random) -> None:
     check(files, chance)
 
 
 @pytest.mark.slow
-def test_refresh_of_three_hundred_files() -> None:
-    check(300, random.Random(300))
+@given(seed=st.integers(0, 2**32))
+@campaign(1)
+def test_refresh_of_three_hundred_files(seed: int) -> None:
+    check(300, random.Random(seed))
+
+
+@pytest.mark.nightly
+@pytest.mark.timeout(3600)
+@given(seed=st.integers(0, 2**32))
+@campaign(40)
+def test_refresh_of_three_hundred_files_again_and_again(seed: int) -> None:
+    check(300, random.Random(seed))
