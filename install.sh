@@ -493,13 +493,13 @@ inspect_installations() { # read only
 }
 
 # --- the new one: stage it, switch to it ---
-resolve_source() {
+resolve_source() { # A folder per run: nothing stale comes from uv's cache, where the files of installations are linked to
+    built=$STATE/dist/$(date -u +%Y%m%dT%H%M%SZ)-$$
     case $KIND in
         git) resolve_git ;;
-        wheel) REQUIREMENT=$SOURCE ;;
+        wheel) run mkdir -p "$built" && run cp "$SOURCE" "$built/" && REQUIREMENT=$built/${SOURCE##*/} ;;
         checkout)
             EXPECT_COMMIT=$(git -C "$SOURCE" rev-parse HEAD 2>/dev/null) || EXPECT_COMMIT=
-            built=$STATE/dist/$(date -u +%Y%m%dT%H%M%SZ)-$$ # a folder per build: nothing stale from any cache
             with_uv build --wheel --out-dir "$built" "$SOURCE" || fail_logged "the wheel of $SOURCE could not be built"
             for wheel in "$built"/modelops-*.whl; do REQUIREMENT=$wheel; done
             ;;

@@ -148,6 +148,7 @@ def run_fresh(base: str, shared: Path, script: str) -> None:
 def shared() -> Iterator[Path]:
     """A folder below /tmp: what the throw-away system sees must have a plain name."""
     with tempfile.TemporaryDirectory(prefix="modelops-install-", dir="/tmp") as folder:
+        Path(folder).chmod(0o755)  # its users are not who runs this
         yield Path(folder)
 
 

@@ -12,7 +12,7 @@ import pytest
 from modelops.cli._damage import PACKAGES
 from support.install import ROOT, run
 from support.install_machine import UV, GitServer, Machine
-from support.install_wheels import toy_wheel
+from support.install_wheels import copy_checkout, toy_wheel
 
 DROPPED = "".join(
     f'{name} ; python_version < "3"\n'
@@ -187,20 +187,56 @@ def test_damage_in_our_own_tool_is_repaired_by_running_the_script_again(prepared
     uv(prepared, "pip", "install", "--quiet", "--python", tool, old)
     mops = [prepared.bin / "mops", "doctor", "--install", "--json"]
     broken = run(mops, env=prepared.env, cwd=prepared.root).expect(1)
-    assert "Run install.sh again." in broken.out
+    assert "Run install.sh again" in broken.out
     prepared.install_offline().expect(0)
     prepared.check_installed()
 
 
 def test_a_file_that_was_changed_or_lost_is_noticed(prepared: Machine) -> None:
     venv = make_environment(prepared)
-    shutil.copy2(site_of(venv) / "modelops" / "driver.py", prepared.root)
-    with (site_of(venv) / "modelops" / "driver.py").open("a") as file:
-        file.write("# changed\n")
+    driver = site_of(venv) / "modelops" / "driver.py"
+    text = driver.read_text()
+    driver.unlink()  # not through the link: the cache is everybody's here
+    driver.write_text(f"{text}# changed\n")
     mops = [venv / "bin" / "mops", "doctor", "--install"]
-    assert (
-        "modelops/driver.py not as installed"
-        in run(mops, env=prepared.env, cwd=prepared.root).expect(1).out
-    )
-    (site_of(venv) / "modelops" / "driver.py").unlink()
+    changed = run(mops, env=prepared.env, cwd=prepared.root).expect(1)
+    assert "modelops/driver.py not as installed" in changed.out
+    driver.unlink()
     assert "hint: uv pip install" in run(mops, env=prepared.env, cwd=prepared.root).expect(1).out
+
+
+def test_a_file_edited_in_place_spoils_uvs_cache_but_not_the_next_install(
+    prepared: Machine,
+) -> None:
+    """uv links the files of an installation to its cache: what is edited here is edited there."""
+    edited = edit_an_installed_file(prepared, "--offline", str(prepared.wheels.folder))
+    prepared.install_offline().expect(0)
+    assert "# changed" not in edited.read_text()
+
+
+@pytest.mark.nightly
+def test_after_an_edit_a_git_source_needs_the_cache_cleaned_as_doctor_says(
+    prepared: Machine,
+) -> None:
+    source = f"file://{copy_checkout(prepared.root / 'checkout')}"
+    edited = edit_an_installed_file(prepared, "--from", source)
+    said = prepared.install("--from", source).expect(1).err
+    assert "not as installed" in said
+    assert "cache clean modelops before it." in said
+    prepared.uv("cache", "clean", "modelops")
+    prepared.install("--from", source).expect(0)
+    assert "# changed" not in edited.read_text()
+
+
+def edit_an_installed_file(machine: Machine, *options: str) -> Path:
+    """Install with a cache of its own, then append to a file as an editor does it."""
+    cache = machine.root / "cache of its own"
+    if machine.wheels.cache.exists():  # warm, if this is not the first test
+        shutil.copytree(machine.wheels.cache, cache, symlinks=True)
+    machine.env |= {"UV_CACHE_DIR": str(cache), "UV_LINK_MODE": "hardlink"}
+    machine.install(*options).expect(0)
+    driver = site_of(machine.tools / "modelops") / "modelops" / "driver.py"
+    assert driver.stat().st_nlink > 1
+    with driver.open("a") as file:
+        file.write("# changed\n")
+    return driver

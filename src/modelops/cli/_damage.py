@@ -72,11 +72,12 @@ def describe_changes(changed: list[str]) -> list[str]:
 def describe_repair(strangers: list[str]) -> str:
     """Uninstalling the stranger also deletes our files of the same names: ours come again after."""
     if (Path(sys.prefix) / "uv-receipt.toml").is_file():
-        return "Run install.sh again."
+        uv = shlex.quote(str(Path(sys.prefix) / "bin" / "uv"))
+        return f"Run install.sh again; if that does not help, {uv} cache clean modelops before it."
     python = shlex.quote(sys.executable)
-    again = (
-        f"uv pip install --python {python} --no-deps --reinstall {shlex.quote(find_requirement())}"
-    )
+    # The files are links into uv's cache: what was edited here was edited there.
+    anew = "--no-cache --no-deps --reinstall"
+    again = f"uv pip install --python {python} {anew} {shlex.quote(find_requirement())}"
     if not strangers:
         return again
     return f"uv pip uninstall --python {python} {' '.join(strangers)} && {again}"
