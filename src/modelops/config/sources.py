@@ -7,6 +7,7 @@ of pyproject.toml), user (``~/.modelops/config.yaml``), default.
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -27,6 +28,7 @@ __all__ = [
     "PIN_FILE",
     "find_project_root",
     "load_config",
+    "read_cache_dir",
     "read_environ",
     "resolve_home",
     "resolve_paths",
@@ -37,6 +39,7 @@ __all__ = [
 
 PIN_FILE = Path(".modelops-bundle") / "env"
 SCHEMA = "mops.config/1"
+_CACHE_DIR = re.compile(r"""^cache_dir:[ \t]*['"]?([^'"#\n]*?)['"]?[ \t]*(?:#.*)?$""", re.MULTILINE)
 #: Keys of ``[tool.modelops]`` that other readers honour.
 _KEYS_OF_OTHERS = frozenset({"import_roots", "bundle"})
 
@@ -68,11 +71,30 @@ def resolve_home(environ: Mapping[str, str]) -> Path:
     return Path(environ.get("HOME") or Path.home()) / ".modelops"
 
 
-def resolve_paths(environ: Mapping[str, str]) -> Paths:
-    """Where files are: below the home, and ``MODELOPS_BUNDLES_CACHE_DIR`` for cached bundles."""
-    bundles = environ.get("MODELOPS_BUNDLES_CACHE_DIR")
-    elsewhere = Path(bundles).expanduser().absolute() if bundles else None
-    return Paths(resolve_home(environ), elsewhere)
+def resolve_paths(environ: Mapping[str, str], root: Path | None = None) -> Paths:
+    """Where files are: below the home. Bundles are cached where ``MODELOPS_BUNDLES_CACHE_DIR``
+    says, else ``cache_dir`` of the project, else there too."""
+    given = environ.get("MODELOPS_BUNDLES_CACHE_DIR")
+    if given:
+        return Paths(resolve_home(environ), Path(given).expanduser().absolute())
+    chosen = read_cache_dir(root) if root is not None else None
+    return Paths(resolve_home(environ), chosen)
+
+
+def read_cache_dir(root: Path) -> Path | None:
+    """``cache_dir`` of ``.modelops-bundle/config.yaml``, relative to the project; None without.
+
+    A value on one line, as everybody writes it, is read without the YAML library.
+    """
+    try:
+        text = (root / PIN_FILE.parent / "config.yaml").read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError):
+        return None  # the command that reads the project says what is wrong with it
+    found = _CACHE_DIR.search(text)
+    value = found.group(1) if found is not None else None
+    if value in {None, "", "null", "~"}:
+        return None
+    return (root / Path(str(value)).expanduser()).absolute()
 
 
 def find_project_root(start: Path) -> Path | None:
@@ -97,7 +119,8 @@ def load_config(
     variables = read_environ() if environ is None else environ
     chosen = {key: value for key, value in (flags or {}).items() if value is not None}
     start = Path(str(chosen.pop("project", cwd or Path.cwd())))
-    root, paths = find_project_root(start), resolve_paths(variables)
+    root = find_project_root(start)
+    paths = resolve_paths(variables, root)
     mistakes: list[Detail] = []
     notes: list[str] = []
     given = [

@@ -175,3 +175,26 @@ def test_cached_bundles_may_be_elsewhere(tmp_path: Path) -> None:
     assert config.paths.bundle_cache == Path("~/x").expanduser()
     del variables["MODELOPS_BUNDLES_CACHE_DIR"]
     assert load_config({}, variables, tmp_path).paths.bundle_cache == tmp_path / "cache/bundles"
+
+
+@pytest.mark.parametrize(
+    ("line", "expected"),
+    [
+        ("cache_dir: /srv/cache", "/srv/cache"),
+        ("cache_dir: '/srv/my cache'  # big", "/srv/my cache"),
+        ('cache_dir: "cache"', "{root}/cache"), ("cache_dir: null", None), ("cache_dir:", None),
+        ("# cache_dir: /x", None), ("other: 1", None),
+    ],
+)  # fmt: skip
+def test_a_project_may_say_where_its_bundles_are_cached(
+    tmp_path: Path, line: str, expected: str | None
+) -> None:
+    folder = tmp_path / ".modelops-bundle"
+    folder.mkdir()
+    (folder / "config.yaml").write_text(f"repository: x\n{line}\ndefault_tag: latest\n")
+    variables = {"MODELOPS_HOME": str(tmp_path / "home")}
+    found = load_config({}, variables, tmp_path).paths.bundle_cache
+    wanted = expected.format(root=tmp_path) if expected else tmp_path / "home/cache/bundles"
+    assert found == Path(wanted)
+    variables["MODELOPS_BUNDLES_CACHE_DIR"] = "/worker"
+    assert load_config({}, variables, tmp_path).paths.bundle_cache == Path("/worker")
