@@ -33,7 +33,7 @@ from modelops_contracts.atomic import FileLock
 from modelops_contracts.errors import IntegrityError, InvalidInput, is_disk_full
 
 if TYPE_CHECKING:
-    from modelops_contracts.ports import ArtifactStore
+    from modelops_contracts.ports import ArtifactStore, Reporter
 
 _LOCK_SECONDS = 600.0
 _DAY = 86400.0
@@ -58,9 +58,16 @@ class BundleCache:
     what is used least.
     """
 
-    def __init__(self, path: Path, *, tell: Callable[[str], None] | None = None) -> None:
+    def __init__(
+        self,
+        path: Path,
+        *,
+        tell: Callable[[str], None] | None = None,
+        reporter: Reporter | None = None,
+    ) -> None:
         self.path = Path(path)
         self._tell = tell or _say_nothing
+        self._reporter = reporter
 
     @contextmanager
     def use(self, store: ArtifactStore, digest: str) -> Iterator[tuple[Path, BundleIndex]]:
@@ -242,7 +249,7 @@ class BundleCache:
         try:
             fetch_layers(
                 store, index, range(len(index.layers)), staging,
-                partial_dir=self.path / "partial", trees=tree.parent,
+                partial_dir=self.path / "partial", trees=tree.parent, reporter=self._reporter,
             )  # fmt: skip
             seal(staging, index)
             if tree.exists():

@@ -12,7 +12,7 @@ import json
 import os
 import secrets
 import shutil
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -26,6 +26,7 @@ from modelops_contracts.places import BUNDLE_STORAGE_DIR
 
 if TYPE_CHECKING:
     from modelops_bundle.oci.store import BundleStore
+    from modelops_contracts.ports import Reporter
 
 MARK = ".modelops-export.json"
 _CHUNK = 1024 * 1024
@@ -88,11 +89,19 @@ def plan_export(
     )
 
 
-def apply_export(plan: ExportPlan, store: BundleStore, *, cache_dir: Path) -> None:
+def apply_export(
+    plan: ExportPlan,
+    store: BundleStore,
+    *,
+    cache_dir: Path,
+    tell: Callable[[str], None] | None = None,
+    reporter: Reporter | None = None,
+) -> None:
     """Do what a plan says; what is cached is not fetched, and every file appears whole."""
     plan.folder.mkdir(parents=True, exist_ok=True)
     if plan.write:
-        with BundleCache(cache_dir).use(store, plan.manifest) as (tree, _):
+        cache = BundleCache(cache_dir, tell=tell, reporter=reporter)
+        with cache.use(store, plan.manifest) as (tree, _):
             _write_mark(plan.folder, _both(plan))
             _delete(plan)
             _copy(plan, tree)

@@ -62,7 +62,13 @@ def ensure(call: Call, reference: str, dest: Path, mirror: bool, dry_run: bool) 
     store, wanted = open_store(call, reference)
     plan = plan_export(store, wanted, call.start / dest, mirror=mirror)
     if not dry_run:
-        apply_export(plan, store, cache_dir=call.config.paths.bundle_cache)
+        reporter, cache_dir = call.reporter(), call.config.paths.bundle_cache
+        try:
+            apply_export(
+                plan, store, cache_dir=cache_dir, tell=call.console.note, reporter=reporter
+            )
+        finally:
+            reporter.close()
     return Ensured(
         folder=str(plan.folder),
         reference=plan.reference,
