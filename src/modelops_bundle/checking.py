@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
 from pathlib import PurePosixPath
 
+from modelops_bundle.checked import CheckedEntry, CheckedRegistry
 from modelops_bundle.codebase import Codebase
+from modelops_bundle.cross_checks import REFRESH, check_ids, check_outputs, check_sets, listed
 from modelops_bundle.data_files import Found
 from modelops_bundle.entries import (
     CodeRecord,
@@ -35,39 +36,6 @@ from modelops_contracts.registry import (
 )
 
 ENTRYPOINT = re.compile(r"[^\W\d]\w*(?:\.[^\W\d]\w*)*:[^\W\d]\w*")
-REFRESH = "mops bundle refresh"
-
-
-@dataclass(frozen=True, slots=True)
-class CheckedEntry:
-    """One registered entry, what is wrong with it, and what the code says instead."""
-
-    kind: Kind
-    id: str
-    entry: Entry
-    findings: tuple[Finding, ...] = ()
-    record: CodeRecord | None = None
-
-    @property
-    def lost(self) -> bool:
-        """True when the file or the symbol is gone, or is no longer what it was."""
-        gone = {"file_missing", "symbol_missing", "not_a_target", "not_a_model"}
-        return any(item.code in gone for item in self.findings)
-
-    @property
-    def broken(self) -> bool:
-        """True when the file does not parse."""
-        return any(item.code == "parse_failed" for item in self.findings)
-
-
-@dataclass(frozen=True, slots=True)
-class CheckedRegistry:
-    """Every entry checked, and what concerns the registry as a whole."""
-
-    registry: BundleRegistry
-    entries: tuple[CheckedEntry, ...]
-    findings: tuple[Finding, ...] = ()
-    by_key: Mapping[tuple[Kind, str], CheckedEntry] = field(default_factory=dict)
 
 
 def effective_registration(entry: Entry) -> Registration:
@@ -91,7 +59,7 @@ def check_registry(codebase: Codebase, registry: BundleRegistry) -> CheckedRegis
     checked += [
         check_entry(codebase, "target", key, item) for key, item in registry.targets.items()
     ]
-    findings = [*_check_outputs(registry, checked), *_check_sets(registry), *_check_ids(registry)]
+    findings = [*check_outputs(registry, checked), *check_sets(registry), *check_ids(registry)]
     by_key = {(item.kind, item.id): item for item in checked}
     return CheckedRegistry(registry, tuple(checked), tuple(findings), by_key)
 
@@ -306,12 +274,8 @@ def _drift(
 ) -> Iterator[Finding]:
     if sorted(recorded) != sorted(current):
         yield about.finding(
-            code, f"{what}: recorded {_listed(recorded)}, code says {_listed(current)}"
+            code, f"{what}: recorded {listed(recorded)}, code says {listed(current)}"
         )
-
-
-def _listed(names: list[str]) -> str:
-    return ", ".join(names) or "none"
 
 
 def _check_data(about: _About, now: Entry) -> Iterator[Finding]:
@@ -343,58 +307,3 @@ def _check_files(codebase: Codebase, about: _About, record: CodeRecord) -> Itera
             yield about.finding(
                 "parse_failed", str(error), fix="edit", hint="correct the file, then: " + REFRESH
             )
-
-
-def _check_outputs(registry: BundleRegistry, checked: list[CheckedEntry]) -> Iterator[Finding]:
-    offered: set[str] = set()
-    for item in checked:
-        current = item.record.entry if item.record is not None else item.entry
-        if isinstance(current, ModelEntry):
-            offered.update(current.outputs)
-    if not registry.models:
-        return
-    for item in checked:
-        current = item.record.entry if item.record is not None else item.entry
-        if isinstance(current, TargetEntry) and current.model_output not in offered:
-            yield Finding(
-                f"Target {item.id}: no registered model has the output "
-                f"{current.model_output!r}; there are: {_listed(sorted(offered))}",
-                code="output_unknown", kind="target", id=item.id,
-                path=item.entry.path.as_posix(), fix="edit",
-                hint=f"correct model_output in {item.entry.path.as_posix()}, "
-                "or register the model that offers it: mops bundle register-model PATH",
-            )  # fmt: skip
-
-
-def _check_sets(registry: BundleRegistry) -> Iterator[Finding]:
-    for name, group in registry.target_sets.items():
-        for member in group.targets:
-            if member not in registry.targets:
-                yield Finding(
-                    f"Target set {name}: unknown target {member}", code="set_member_missing",
-                    kind="set", id=name, fix="refresh", hint=REFRESH,
-                )  # fmt: skip
-        for member in group.weights:
-            if member not in group.targets:
-                yield Finding(
-                    f"Target set {name}: weight for {member}, which is not in the set",
-                    code="set_weight_unknown", kind="set", id=name, fix="refresh", hint=REFRESH,
-                )  # fmt: skip
-
-
-def _check_ids(registry: BundleRegistry) -> Iterator[Finding]:
-    sections: tuple[tuple[Kind, Mapping[str, Entry]], ...] = (
-        ("model", registry.models),
-        ("target", registry.targets),
-    )
-    for kind, entries in sections:
-        seen: dict[tuple[str, str], str] = {}
-        for key, entry in entries.items():
-            place = (entry.path.as_posix(), entry.symbol)
-            other = seen.setdefault(place, key)
-            if other != key:
-                yield Finding(
-                    f"{kind.capitalize()} {key}: is the same {place[1]} of {place[0]} as {other}",
-                    code="id_collision", kind=kind, id=key, path=place[0], fix="edit",
-                    hint="remove one of the two from .modelops-bundle/registry.yaml",
-                )  # fmt: skip

@@ -10,7 +10,7 @@ from modelops_bundle.imports import find_chain
 from modelops_bundle.registry import load_registry
 
 if TYPE_CHECKING:
-    from modelops_bundle.checking import CheckedEntry
+    from modelops_bundle.checked import CheckedEntry
     from modelops_bundle.codebase import Codebase
     from modelops_bundle.project import Project
     from modelops_contracts.places import Kind

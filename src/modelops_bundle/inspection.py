@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from modelops_bundle.baselines import Baseline
 from modelops_bundle.candidates import lost_entry
 from modelops_bundle.changes import Change, Decision
-from modelops_bundle.checking import CheckedEntry
+from modelops_bundle.checked import CheckedEntry
 from modelops_bundle.codebase import Codebase, Evidence, open_codebase
 from modelops_bundle.diff import FileChanges, compare_files
 from modelops_bundle.imports import find_chain

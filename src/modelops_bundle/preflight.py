@@ -6,7 +6,8 @@ import copy
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
-from modelops_bundle.checking import CheckedEntry, CheckedRegistry, check_registry
+from modelops_bundle.checked import CheckedEntry, CheckedRegistry
+from modelops_bundle.checking import check_registry
 from modelops_bundle.codebase import Codebase
 from modelops_bundle.environment import PROJECT_FILE, distribution_name
 from modelops_bundle.findings import Finding, sort_findings

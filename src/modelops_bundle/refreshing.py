@@ -7,8 +7,8 @@ from dataclasses import dataclass, field, replace
 
 from modelops_bundle.candidates import candidate_of, follow_moves, lost_entry
 from modelops_bundle.changes import Change, Decision
+from modelops_bundle.checked import CheckedEntry
 from modelops_bundle.checking import (
-    CheckedEntry,
     check_entry,
     effective_registration,
     find_symbol,
