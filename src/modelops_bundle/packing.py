@@ -25,6 +25,10 @@ WORTH_COMPRESSING = 0.8
 _IN_MEMORY = 1024 * 1024
 _END = b"\0" * (2 * tarfile.BLOCKSIZE)
 
+_TEMPLATE = tarfile.TarInfo("x").tobuf(tarfile.PAX_FORMAT)
+_LARGEST = 8**11  # bytes; a size above this is written in another way
+_MODE_DIGITS = {"0644": b"0000644\0", "0755": b"0000755\0"}
+
 # Opens the content of one file; contents that exist in memory only are given this way too.
 OpenFile = Callable[[str], BinaryIO]
 
@@ -54,6 +58,23 @@ def tar_chunks(
 
 def tar_header(row: FileRow, links: dict[str, str]) -> bytes:
     """Return what stands before the content of a file in a layer."""
+    if row.mode in _MODE_DIGITS and row.size < _LARGEST and _is_short(row.path):
+        return _short_header(row)
+    return _any_header(row, links)
+
+
+def _is_short(path: str) -> bool:
+    return len(path) <= tarfile.LENGTH_NAME and path.isascii()
+
+
+def _short_header(row: FileRow) -> bytes:
+    """Return what `tarfile` would make for a name of up to 100 ASCII characters, much faster."""
+    head = row.path.encode().ljust(100, b"\0") + _MODE_DIGITS[row.mode] + _TEMPLATE[108:124]
+    data = head + b"%011o" % row.size + _TEMPLATE[135:148] + b" " * 8 + _TEMPLATE[156:]
+    return data[:148] + b"%06o\0 " % sum(data) + data[156:]
+
+
+def _any_header(row: FileRow, links: dict[str, str]) -> bytes:
     info = tarfile.TarInfo(row.path)
     info.mode = 0o755 if row.mode == "0755" else 0o644
     if row.mode == "link":
@@ -69,7 +90,7 @@ def tar_size(rows: Sequence[FileRow], links: dict[str, str]) -> int:
     total = len(_END)
     for row in rows:
         total += len(tar_header(row, links))
-        total += 0 if row.mode == "link" else row.size + len(_padding(row))
+        total += 0 if row.mode == "link" else row.size + -row.size % tarfile.BLOCKSIZE
     return total
 
 

@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 import io
+import tarfile
 import tempfile
 from pathlib import Path
 
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from modelops_bundle.diff import compare_files, undone_by
 from modelops_bundle.manifest import Layer, content_digest, safe_path, sha256_of
-from modelops_bundle.packing import pack_layer
+from modelops_bundle.oci import media_types
+from modelops_bundle.packing import pack_layer, tar_header
 from modelops_bundle.placement import MOST_LAYERS, place_files
 from modelops_bundle.snapshot.index import FileRow
-from modelops_bundle.unpacking import unpack_layer
 from modelops_bundle.tracking import read_tracked, write_tracked
+from modelops_bundle.unpacking import unpack_layer
 
 names = st.text(st.characters(codec="utf-8", exclude_characters="/\0\r"), min_size=1, max_size=12)
 paths = st.lists(names, min_size=1, max_size=3).map("/".join)
@@ -35,6 +37,40 @@ def pack(files: dict[str, bytes]) -> dict[tuple[str, ...], tuple[Layer, bytes]]:
         with pack_layer(bucket, rows, {}, lambda path: io.BytesIO(files[path])) as packed:
             found[bucket.paths] = (packed.layer, packed.open().read())
     return found
+
+
+@given(
+    st.one_of(paths, st.text(st.characters(codec="ascii", exclude_characters="\0"), min_size=1,
+                             max_size=140)),
+    st.integers(0, 2**40), st.sampled_from(["0644", "0755"]),
+)  # fmt: skip
+@example("a" * 100, 8**11 - 1, "0755")
+@example("a" * 101, 8**11, "0644")
+def test_headers_are_those_of_the_standard_library(path: str, size: int, mode: str) -> None:
+    info = tarfile.TarInfo(path)
+    info.size, info.mode = size, int(mode, 8)
+    assert tar_header(FileRow(path, size, "", mode), {}) == info.tobuf(tarfile.PAX_FORMAT)
+
+
+@settings(max_examples=20)
+@given(contents, st.randoms(use_true_random=False))
+def test_tars_of_other_programs_are_taken_apart(files: dict[str, bytes], random: object) -> None:
+    """Any order, times, owners and directory-free layout, also after a beginning like ours."""
+    rows = [row(path, data) for path, data in sorted(files.items())]
+    shuffled = rows[1:]
+    random.shuffle(shuffled)  # type: ignore[attr-defined]
+    buffer = io.BytesIO()
+    buffer.write(tar_header(rows[0], {}) + files[rows[0].path] + b"\0" * (-rows[0].size % 512))
+    with tarfile.open(fileobj=buffer, mode="w") as archive:
+        for item in shuffled:
+            info = tarfile.TarInfo(item.path)
+            info.size, info.mtime, info.uname = item.size, 1_700_000_000, "somebody"
+            archive.addfile(info, io.BytesIO(files[item.path]))
+    data = buffer.getvalue()
+    layer = Layer(media_types.LAYER_TAR, sha256_of(data), len(data), sha256_of(data))
+    with tempfile.TemporaryDirectory() as folder:
+        unpack_layer(io.BytesIO(data), layer, rows, {}, Path(folder))
+        assert {item.path: (Path(folder) / item.path).read_bytes() for item in rows} == files
 
 
 @given(sizes)
