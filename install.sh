@@ -391,7 +391,7 @@ fetch_uv_wheel() {
 }
 fetch_uv_installer() {
     [ -z "$OFFLINE" ] || { printf 'not tried: --offline\n' >>"$LOG" && return 1; }
-    run curl -fsSL --retry 2 -o "$WORK/uv.sh" "$UV_INSTALLER" || run wget -q -O "$WORK/uv.sh" "$UV_INSTALLER" || return 1
+    run curl -fsSL --retry 2 -o "$WORK/uv.sh" "$UV_INSTALLER" || run wget -O "$WORK/uv.sh" "$UV_INSTALLER" || return 1
     case $(tail -n 1 "$WORK/uv.sh") in *'"$@"'*) ;; *) printf 'the downloaded installer is not complete\n' >>"$LOG" && return 1 ;; esac
     run env UV_UNMANAGED_INSTALL="$fetched" sh "$WORK/uv.sh"
 }
@@ -718,6 +718,7 @@ write_receipt() {
     (umask 077 && { cat "$WORK/receipt" && printf '}\n'; } >"$STATE/install.json.new") && mv "$STATE/install.json.new" "$STATE/install.json"
 }
 uninstall() {
+    [ "$PURGE" = 0 ] || ask_to_purge
     for folder in "$BIN" "$HOME/.local/bin"; do
         for name in $COMMANDS; do
             find_owner "$folder/$name"
@@ -729,9 +730,9 @@ uninstall() {
     for file in "$HOME/.profile" "$HOME/.bashrc" "$HOME/.bash_profile" "$HOME/.bash_login" "$zshrc" "$HOME/.zshrc" "$fish"; do
         ! grep -qsF -e "$OPEN_MARK" "$file" || if [ "$DRY_RUN" = 1 ]; then say "  would take our lines out of $file"; else rewrite_file "$file" ''; fi
     done
-    [ "$PURGE" = 0 ] || purge
     made=$(sort -r "$STATE/created-folders" 2>/dev/null) || :
     run rm -rf "$TOOL" "$PREVIOUS" "$SWITCH" "$STATE/uv" "$STATE/dist" "$STATE/env" "$STATE/env.fish" "$STATE/created-files" "$STATE/created-folders" "$STATE/install.json"
+    [ "$PURGE" = 0 ] || while IFS= read -r folder; do run rm -rf "$folder"; done <"$WORK/doomed"
     case $NEWLINE$made$NEWLINE in *"$NEWLINE$TOOLS$NEWLINE"*) run rm -f "$TOOLS/.lock" "$TOOLS/.gitignore" "$TOOLS/CACHEDIR.TAG" ;; esac
     if [ "$DRY_RUN" = 1 ]; then return 0; fi
     for name in $COMMANDS; do
@@ -744,7 +745,7 @@ uninstall() {
     for folder in "$STATE"/*; do [ ! -e "$folder" ] || say "kept: $folder"; done
     [ "$JSON" = 0 ] || { printf '{"schema": "mops.install/1", "uninstalled": true, ' && json_tail; }
 }
-purge() {
+ask_to_purge() { # before anything is removed
     doomed='' kept=''
     for folder in "$STATE"/*; do
         case ${folder##*/} in
@@ -760,7 +761,6 @@ purge() {
         [ "$PURGE_NAME" = "$name" ] || fail "not purged: the answer was not $name" "install.sh --uninstall --purge=$name" 3
     fi
     printf '%s' "$doomed" >"$WORK/doomed"
-    while IFS= read -r folder; do run rm -rf "$folder"; done <"$WORK/doomed"
 }
 
 main() {

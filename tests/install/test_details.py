@@ -139,6 +139,22 @@ def test_uninstall_lists_what_is_still_on_path_and_may_be_run_twice(one_world: W
     assert other.exists()
 
 
+def test_purging_asks_before_anything_is_removed_and_leaves_nothing(one_world: World) -> None:
+    world = one_world
+    before = snapshot(world.home)
+    world.install_wheel().expect(0)
+    world.write(world.state / "config.yaml", "a: 1\n")
+    installed = snapshot(world.home)
+    world.install("--uninstall", "--purge").expect(3)
+    world.check_installed()
+    after = snapshot(world.home)
+    assert {name for name in installed if "logs" not in name} == {
+        name for name in after if "logs" not in name
+    }
+    world.install("--uninstall", "--purge=.modelops").expect(0)
+    assert snapshot(world.home) == before
+
+
 def test_fish_gets_its_own_words(one_world: World) -> None:
     world = one_world
     (world.home / ".config" / "fish").mkdir(parents=True)
