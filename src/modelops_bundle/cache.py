@@ -24,6 +24,7 @@ from modelops_bundle.cached_tree import (
     write_stats,
 )
 from modelops_bundle.format_one import is_format_one, read_format_one
+from modelops_bundle.hashing import read_blocks
 from modelops_bundle.manifest import LARGEST_INDEX, BundleIndex, config_of, read_index
 from modelops_bundle.oci.reference import is_digest
 from modelops_bundle.raw_layers import note_external
@@ -285,7 +286,8 @@ def fetch_index(store: ArtifactStore, digest: str) -> BundleIndex:
     """Read and check what a bundle says about itself, also one of the existing suite."""
     manifest = store.get_manifest(digest)
     with store.get_blob(config_of(manifest)) as stream:
-        config = stream.read(LARGEST_INDEX + 1)
+        # In blocks: one large read would set aside memory for the largest index there may be.
+        config = b"".join(read_blocks(stream, LARGEST_INDEX + 1))
     if len(config) > LARGEST_INDEX:
         raise IntegrityError(
             f"{digest} lists its files in more than {LARGEST_INDEX // 1024**2} MiB; no bundle that "

@@ -128,19 +128,19 @@ def test_each_tag_and_place_has_a_baseline_of_its_own(project: Project, tmp_path
 
 
 def test_settings_for_large_files_touch_no_storage_account(
-    project: Project, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    project: Project, tmp_path: Path
 ) -> None:
     path = project.storage / "config.yaml"
     path.write_text(
         path.read_text() + "storage: {mode: auto, provider: azure, container: c, prefix: p, "
         "threshold_bytes: 1, force_blob_patterns: ['*.csv']}\n"
     )
-    for name in ("_open_azure", "_open_bucket"):
-        monkeypatch.setattr(f"modelops_bundle.oci.external.{name}", None)  # not to be called
     store = LayoutStore(tmp_path / "artifacts", "little")
     done = push(open_project(project.root), store)
     other = LayoutStore(tmp_path / "artifacts", "little")  # a worker without those settings
-    tree, _ = BundleCache(tmp_path / "cache").ensure(other, done.manifest)
+    tree, index = BundleCache(tmp_path / "cache").ensure(other, done.manifest)
+    assert dict(index.external) == {}
+    assert all(other.has_blob(layer.digest) for layer in index.layers)
     assert (tree / "data/cases.csv").read_bytes() == (project.root / "data/cases.csv").read_bytes()
 
 
