@@ -22,7 +22,7 @@ from modelops_bundle.planning import Planner, RegisterOptions, RegistryPlan
 from modelops_bundle.renames import Match, match_renames
 from modelops_bundle.selecting import exclude_names, select_names
 from modelops_contracts.discovery import FoundTarget
-from modelops_contracts.errors import InvalidInput, NotFound, nearest
+from modelops_contracts.errors import Conflict, InvalidInput, NotFound, nearest
 from modelops_contracts.registry import BundleRegistry, Entry, Kind, ModelEntry, Registration
 
 
@@ -48,6 +48,7 @@ def plan_registration(
     chosen = _select(planner, kind, path, named, options)
     matches = _matches_in_file(planner, kind, path, found)
     _refuse_many_ids(chosen, options)
+    _refuse_moved(planner, kind, path, chosen, known)
     replaced: set[str] = set()
     for item in chosen:
         match = next((m for m in matches if m.certain and m.candidate.symbol == item.name), None)
@@ -157,6 +158,29 @@ def _refuse_many_ids(chosen: Sequence[Found], options: RegisterOptions) -> None:
             f"--id names one entry, but the file gives {len(chosen)}: {listed}",
             hint="choose one with --class or --target",
         )
+
+
+def _refuse_moved(
+    planner: Planner, kind: Kind, path: str, chosen: Sequence[Found], known: set[str]
+) -> None:
+    """Leave it to refresh to follow what came here from a file that is gone.
+
+    Registering touches no entry of another file, so the old one would lose its id, sets and labels.
+    """
+    gone = [
+        lost_entry(planner.codebase, kind, key, entry)
+        for key, entry in planner.entries(kind).items()
+        if entry.path.as_posix() != path and not planner.codebase.is_file(entry.path.as_posix())
+    ]
+    new = [candidate_of(planner.codebase, item) for item in chosen if item.name not in known]
+    moved = [match for match in match_renames(gone, new) if match.certain] if gone else []
+    if moved:
+        listed = ", ".join(f"{item.lost.id} of {item.lost.path}" for item in moved)
+        raise Conflict(
+            f"{path} holds what was registered as {listed}, a file that is gone",
+            code="moved", exit_code=3,
+            hint="mops bundle refresh follows it, with sets, weights and labels",
+        )  # fmt: skip
 
 
 def _register(

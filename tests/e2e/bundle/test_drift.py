@@ -549,3 +549,45 @@ def test_wrong_options_are_refused(project: Drifting, line: str, code: int, text
     assert done.code == code
     assert text in done.err
     assert project.stored() == before
+
+
+def test_data_of_a_model_and_a_helper_of_a_target_count_too(project: Drifting) -> None:
+    project.write("targets/reading.py", "def scale():\n    return 1\n")
+    project.edit(
+        TARGET_FILE,
+        ("\n\ndef read(", "\nfrom targets.reading import scale\n\n\ndef read("),
+        ("def read(path):\n    return path", "def read(path):\n    scale()\n    return path"),
+    )
+    assert project.run(f"register-model {MODEL_FILE} --data data/peak.csv").code == 0
+    assert project.run(f"register-target {TARGET_FILE}").code == 0
+    settled(project)
+    project.edit("data/peak.csv", ("8", "9"))
+    project.edit("targets/reading.py", ("return 1", "return 2"))
+    notes = {
+        (kind, id_of(kind)): project.entry(kind, id_of(kind))["note"]
+        for kind in ("model", "target")
+    }
+    assert "data/peak.csv (data)" in notes["model", MODEL]
+    assert "targets/reading.py (code)" in notes["target", TARGET]
+    code, answer = project.status()
+    assert code == 0
+    assert {row["state"] for row in (*answer["models"], *answer["targets"])} == {"stale"}
+    follow(project, "refresh", "model")
+
+
+@pytest.mark.parametrize("kind", ["model", "target"])
+def test_registering_a_moved_file_names_the_command_that_follows_it(
+    project: Drifting, kind: str
+) -> None:
+    new_path = f"{kind}s/moved_{kind}.py"
+    project.move(file_of(kind), new_path)
+    before = project.stored()
+    done = project.run(f"register-{kind} {new_path}")
+    assert done.code == 3, done
+    assert "mops bundle refresh" in done.err
+    assert project.stored() == before
+    assert project.run("refresh").code == 0
+    settled(project)
+    entry = resolve_entry(project.registry, kind, id_of(kind))[0]
+    assert entry.path.as_posix() == new_path
+    assert project.registry.target_sets["all"].weights == {TARGET: 3.0}
