@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass
-from fnmatch import fnmatchcase
+from fnmatch import fnmatchcase, translate
 from pathlib import Path
 
 from modelops_contracts.errors import Detail, InvalidInput
@@ -17,6 +17,11 @@ _NAMES = (
     ".netrc", ".pypirc", ".npmrc", ".git-credentials", "credentials.json", ".aws/credentials",
     ".azure/*", ".docker/config.json", "kubeconfig", ".kube/config", ".env", ".env.*", "*.tfstate",
 )  # fmt: skip
+
+_ANY_NAME = {
+    depth: re.compile("|".join(translate(item) for item in _NAMES if item.count("/") == depth - 1))
+    for depth in (1, 2)
+}
 
 _CONTENT: tuple[tuple[str, re.Pattern[bytes]], ...] = (
     ("private-key", re.compile(rb"-----BEGIN (?:[A-Z0-9]+ )*PRIVATE KEY-----")),
@@ -30,6 +35,22 @@ _CONTENT: tuple[tuple[str, re.Pattern[bytes]], ...] = (
     ("slack-token", re.compile(rb"\bxox[abeoprs]-[A-Za-z0-9-]{10,}")),
     ("url-password", re.compile(rb"\b[a-z][a-z0-9+.-]*://[^\s/:@'\"]+:[^\s/@'\"${<*]+@[^\s/'\"]+")),
 )
+
+
+# What must be in a text, in small letters, for a rule to apply: looked for first, since that is
+# much faster than the patterns.
+_MARKS: dict[str, tuple[bytes, ...]] = {
+    "private-key": (b"private key-----",),
+    "azure-account-key": (b"accountkey=",),
+    "azure-shared-access": (b"sharedaccesssignature",),
+    "signed-url": (b"sig=",),
+    "aws-key-id": (b"akia", b"asia"),
+    "aws-secret": (b"aws_secret_access_key",),
+    "github-token": (b"ghp_", b"gho_", b"ghu_", b"ghs_", b"ghr_", b"github_pat_"),
+    "gitlab-token": (b"glpat-",),
+    "slack-token": (b"xox",),
+    "url-password": (b"://",),
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,10 +68,12 @@ class SecretFinding:
 
 def check_name(path: str) -> str | None:
     """Return the rule that a root-relative path falls under, if any."""
+    parts = path.lower().split("/")
+    tails = {depth: "/".join(parts[-depth:]) for depth in _ANY_NAME}
+    if not any(_ANY_NAME[depth].match(tail) for depth, tail in tails.items()):
+        return None
     for pattern in _NAMES:
-        depth = pattern.count("/") + 1
-        tail = "/".join(path.split("/")[-depth:])
-        if fnmatchcase(tail.lower(), pattern):
+        if fnmatchcase(tails[pattern.count("/") + 1], pattern):
             return f"name:{pattern}"
     return None
 
@@ -59,7 +82,9 @@ def check_content(data: bytes) -> list[tuple[str, int]]:
     """Return `(rule, line)` of the first hit of each rule, by line; binary data has none."""
     if b"\0" in data[:8192] or len(data) > LARGEST_TEXT:
         return []
-    hits = [(match.start(), rule) for rule, pattern in _CONTENT if (match := pattern.search(data))]
+    small = data.lower()
+    likely = [item for item in _CONTENT if any(mark in small for mark in _MARKS[item[0]])]
+    hits = [(match.start(), rule) for rule, pattern in likely if (match := pattern.search(data))]
     return [(rule, data.count(b"\n", 0, start) + 1) for start, rule in sorted(hits)]
 
 

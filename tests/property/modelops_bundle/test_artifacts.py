@@ -10,6 +10,7 @@ from pathlib import Path
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
+from modelops_bundle import guard
 from modelops_bundle.diff import compare_files, undone_by
 from modelops_bundle.manifest import Layer, content_digest, safe_path, sha256_of
 from modelops_bundle.oci import media_types
@@ -158,3 +159,24 @@ def test_nothing_is_undone_without_being_named(
         changed = {p for p in {*remote, *(base or {})} if remote.get(p) != (base or {}).get(p)}
         wanted = changed if base is not None else {*remote, *local}
         assert all(local.get(path) == remote.get(path) for path in wanted)
+
+
+SECRETS = (
+    b"-----BEGIN RSA PRIVATE KEY-----", b"AccountKey=" + b"a" * 24,
+    b"SharedAccessSignature=" + b"b" * 12, b"?sig=" + b"c" * 24, b"AKIA" + b"Q" * 16, b"ASIA" + b"7" * 16,
+    b"AWS_Secret_Access_Key = " + b"d" * 40, b"ghp_" + b"e" * 36, b"github_pat_" + b"f" * 22,
+    b"glpat-" + b"g" * 20, b"xoxb-" + b"h" * 10, b"https://user:word@host.example/",
+)  # fmt: skip
+
+
+@given(st.lists(st.one_of(st.sampled_from(SECRETS), st.binary(max_size=30)), max_size=6))
+def test_looking_for_marks_first_hides_no_secret(parts: list[bytes]) -> None:
+    data = b"x\n " + b" \n".join(parts)
+    found = {rule for rule, pattern in guard._CONTENT if pattern.search(data)}
+    expected = found if b"\0" not in data[:8192] else set()
+    assert {rule for rule, _ in guard.check_content(data)} == expected
+
+
+def test_every_secret_of_these_is_one() -> None:
+    rules = {rule for secret in SECRETS for rule, _ in guard.check_content(b" " + secret + b" ")}
+    assert rules == {rule for rule, _ in guard._CONTENT} == set(guard._MARKS)
