@@ -57,7 +57,7 @@ def _of_score(evaluation: Evaluation) -> list[Finding]:
     if evaluation.reason is None:
         return []
     failure = evaluation.failures[0] if evaluation.failures else None
-    text = "no finite objective at this point"
+    text = "no finite objective at this point; others may have one"
     if failure is not None:
         text = f"{failure.error.error_type}: {failure.error.message}"
     answered = evaluation.reason in _ANSWERS
