@@ -104,9 +104,9 @@ from modelops_bundle.repository import ModelOpsBundleRepository
 place, cache, digest = sys.argv[1:]
 repository = ModelOpsBundleRepository(place, Path(cache))
 def once():
-    started = time.perf_counter()
+    started = time.process_time()
     repository.ensure_local(place + "@" + digest)
-    return time.perf_counter() - started
+    return time.process_time() - started
 once()
 time.sleep(0.1)
 once()
@@ -421,7 +421,7 @@ def ensure_warm(folder: Path, address: str) -> list[Row]:
     with http_get(f"{address}", "/v2/kept-warm/manifests/latest") as data:
         digest = f"sha256:{hashlib.sha256(data).hexdigest()}"
     done = cost_of([sys.executable, "-c", ENSURE, f"{address}/kept-warm", cache, digest])
-    return [Row("ensure_local, warm, 1,000 files: ms", float(done.printed) * 1000, 10)]
+    return [Row("ensure_local, warm, 1,000 files: CPU ms", float(done.printed) * 1000, 10)]
 
 
 @contextlib.contextmanager
