@@ -18,11 +18,10 @@ import modelops_calabaria as cb
 from modelops_calabaria.calibration.algorithms.random import RandomEngine
 from modelops_calabaria.calibration.loop import CalibrationFailed
 from modelops_contracts import BundleRegistry, ModelEntry, ModelOpsError
+from support.must_not_happen import TESTS, absent_tests, read_items
 from support.toy_calibration import FunctionProvider, calibrate_plan, make_plan
 
-TESTS = Path(__file__).resolve().parents[1]
 SRC = TESTS.parent / "src"
-NAMED = re.compile(r"`([\w/]+\.py)::(\w+)`")
 XY = {"x": {"lower": 0.1, "upper": 1.0}, "y": {"lower": 0.1, "upper": 1.0}}
 
 
@@ -31,19 +30,11 @@ def functions(tree: ast.Module) -> set[str]:
 
 
 def test_every_test_of_the_table_exists() -> None:
-    lines = (TESTS / "compat" / "MUST_NOT_HAPPEN.md").read_text(encoding="utf-8").splitlines()
-    items = [line for line in lines if line.startswith("| ") and not line.startswith("| what ")]
+    items = read_items(TESTS / "compat" / "MUST_NOT_HAPPEN.md")
     assert len(items) > 55
-    parts = [line.split()[1] for line in items if line.split()[1].isdigit()]
+    parts = [what.split()[0] for what in items if what.split()[0].isdigit()]
     assert parts == [str(number) for number in range(1, 14)]
-    assert [line for line in items if not NAMED.search(line)] == []
-    absent = [
-        f"{path}::{name}"
-        for path, name in NAMED.findall("\n".join(items))
-        if not (TESTS / path).exists()
-        or name not in functions(ast.parse((TESTS / path).read_text(encoding="utf-8")))
-    ]
-    assert absent == []
+    assert absent_tests(items) == []
 
 
 # -- requests --------------------------------------------------------------------------------------

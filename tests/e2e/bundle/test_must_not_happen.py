@@ -5,8 +5,6 @@ What no other test sees is here.
 
 from __future__ import annotations
 
-import ast
-import re
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -23,31 +21,17 @@ from modelops_bundle.transfer.clone import clone
 from modelops_bundle.transfer.pull import pull
 from modelops_bundle.transfer.push import apply_push, plan_push, push
 from modelops_contracts.errors import Conflict, InvalidInput, NotFound
+from support.must_not_happen import absent_tests, read_items
 from support.projects import FILES, edit, make_project, make_registered, write_files
-
-TESTS = Path(__file__).resolve().parents[2]
-NAMED = re.compile(r"`([\w/]+\.py)::(\w+)`")
 
 
 @pytest.mark.parametrize(
     ("table", "rows"), [("MUST_NOT_HAPPEN_REGISTRY.md", 25), ("FAULTS.md", 26)]
 )
 def test_every_test_of_the_table_exists(table: str, rows: int) -> None:
-    lines = (Path(__file__).with_name(table)).read_text(encoding="utf-8").splitlines()
-    items = [line for line in lines if line.startswith("| ") and not line.startswith("| what ")]
+    items = read_items(Path(__file__).with_name(table))
     assert len(items) == rows
-    assert [line for line in items if not NAMED.search(line)] == []
-    absent = [
-        f"{path}::{name}"
-        for path, name in NAMED.findall("\n".join(items))
-        if not (TESTS / path).exists() or name not in functions(TESTS / path)
-    ]
-    assert absent == []
-
-
-def functions(path: Path) -> set[str]:
-    tree = ast.parse(path.read_text(encoding="utf-8"))
-    return {node.name for node in ast.walk(tree) if isinstance(node, ast.FunctionDef)}
+    assert absent_tests(items) == []
 
 
 @pytest.fixture
