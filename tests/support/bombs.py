@@ -8,7 +8,6 @@ from __future__ import annotations
 import hashlib
 import io
 import json
-import resource
 import sys
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
@@ -24,6 +23,7 @@ from modelops_bundle.project import init_project, open_project
 from modelops_bundle.transfer.clone import clone
 from modelops_bundle.transfer.pull import pull
 from modelops_contracts.errors import IntegrityError, ModelOpsError
+from modelops_runner.execute import peak_bytes
 
 GIGABYTE = 1024**3
 MEGABYTE = 1024**2
@@ -117,8 +117,9 @@ def main() -> None:
         if path.is_file() and path.parts[len(folder.parts)] not in {"store", "project"}
         and path.parent.name != "locks"
     ]  # fmt: skip
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    print(json.dumps({"peak_kilobytes": peak, "left": [str(path) for path in left]}))
+    print(
+        json.dumps({"peak_kilobytes": peak_bytes() // 1024, "left": [str(path) for path in left]})
+    )
 
 
 if __name__ == "__main__":

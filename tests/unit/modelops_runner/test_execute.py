@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import subprocess
 import sys
 from collections.abc import Iterator
 from importlib.metadata import distributions
@@ -10,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from modelops_runner.execute import answer, describe_error
+from modelops_runner.execute import answer, describe_error, peak_bytes
 from modelops_runner.wire import Wire, WireMissingError, find_wire
 
 
@@ -145,3 +146,11 @@ def test_an_environment_without_a_wire(tmp_path: Path, monkeypatch: pytest.Monke
     assert not list(distributions())
     with pytest.raises(WireMissingError, match="no package"):
         find_wire()
+
+
+def test_memory_at_the_peak_is_that_of_this_process_alone() -> None:
+    large = bytearray(300_000_000)
+    program = "from modelops_runner.execute import peak_bytes; print(peak_bytes())"
+    told = subprocess.run([sys.executable, "-c", program], capture_output=True, check=True)
+    assert peak_bytes() > len(large)
+    assert 1_000_000 < int(told.stdout) < 200_000_000
