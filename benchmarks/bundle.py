@@ -291,7 +291,7 @@ def nothing() -> None:
 
 
 def forget(root: Path) -> None:
-    for name in ("index.json", "parse.json", "status.json"):
+    for name in ("index.json", "parse.json", "status.json", "push.json"):
         (root / ".modelops-bundle" / name).unlink(missing_ok=True)
 
 

@@ -394,7 +394,7 @@ def hash_of(path: Path) -> str:
 
 
 def forget(root: Path) -> None:
-    for name in ("index.json", "parse.json", "status.json", "baselines", "state.json"):
+    for name in ("index.json", "parse.json", "status.json", "push.json", "baselines", "state.json"):
         path = root / ".modelops-bundle" / name
         shutil.rmtree(path) if path.is_dir() else path.unlink(missing_ok=True)
 

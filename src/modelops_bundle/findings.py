@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from typing import Literal
+from typing import Any, Literal
 
 Severity = Literal["error", "warning", "info"]
 Fix = Literal["refresh", "register", "edit", "decide"]
@@ -79,6 +79,11 @@ class Finding(str):
             "path": self.path, "line": self.line, "message": str(self), "hint": self.hint,
             "fix": self.fix,
         }  # fmt: skip
+
+
+def finding_from_json(data: Mapping[str, Any]) -> Finding:
+    """Return the finding that `Finding.to_json` wrote down."""
+    return Finding(data["message"], **{key: data[key] for key in data if key != "message"})
 
 
 _KIND_ORDER = {"model": 0, "target": 1, "set": 2, "": 3}

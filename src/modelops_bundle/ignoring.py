@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator, Sequence
+from functools import cached_property
 from pathlib import Path
 from typing import Protocol
 
@@ -34,8 +35,7 @@ class IgnoreRules:
     ) -> None:
         self._root = root
         self._use_gitignore = use_gitignore
-        self._before = [("", _compile(BUILT_IN))]
-        self._after = [("", _compile(extra)), ("", _read(root / IGNORE_FILE))]
+        self._extra = extra
         self._git: dict[str, _Spec | None] = {}
         self.walked: set[str] = set()
 
@@ -43,6 +43,15 @@ class IgnoreRules:
     def consulted(self) -> tuple[str, ...]:
         """Prefixes of the directories whose `.gitignore` was looked for."""
         return tuple(self._git)
+
+    # Compiled when first asked: most commands ask about no path.
+    @cached_property
+    def _before(self) -> list[tuple[str, _Spec | None]]:
+        return [("", _compile(BUILT_IN))]
+
+    @cached_property
+    def _after(self) -> list[tuple[str, _Spec | None]]:
+        return [("", _compile(self._extra)), ("", _read(self._root / IGNORE_FILE))]
 
     def is_ignored(self, path: str) -> bool:
         """Say whether a root-relative path is ignored; a directory's path ends with a slash."""

@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING
 
 from modelops_bundle.baselines import Baseline, baseline_path, read_baseline, read_pushes
 from modelops_bundle.interruption import find_interruption
-from modelops_bundle.memo import recall_status, remember_status
+from modelops_bundle.memo import recall, remember
 from modelops_bundle.project import Project
 from modelops_bundle.project_state import EntryStatus, ProjectStatus, SetStatus, Sync
+from modelops_bundle.status_memo import decode_status, encode_status
 from modelops_bundle.syncing import SyncState, find_sync
 
 if TYPE_CHECKING:
@@ -58,7 +59,7 @@ def _status_of(
     project: Project, tag: str, reference: str | None, baseline: Baseline | None
 ) -> ProjectStatus:
     question = [tag, reference or ""]
-    known = recall_status(project, question)
+    known = recall(project, "status", question, decode_status)
     if known is not None:
         return known
     from modelops_bundle.inspection import inspect_project
@@ -66,7 +67,10 @@ def _status_of(
     started = time.time_ns()
     found = inspect_project(project, tag=tag, baseline=baseline)
     own = [baseline_path(project, reference)] if reference else []
-    remember_status(project, question, found.status, found.evidence, own, started)
+    remember(
+        project, "status", question, encode_status(found.status), findings=found.status.findings,
+        evidence=found.evidence, also=own, started_ns=started,
+    )  # fmt: skip
     return found.status
 
 

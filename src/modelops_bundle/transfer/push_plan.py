@@ -28,10 +28,8 @@ from modelops_bundle.preflight import Preflight, refuse_unready, run_preflight
 from modelops_bundle.project import Project
 from modelops_bundle.registry import load_registry
 from modelops_bundle.snapshot.index import FileRow
-from modelops_bundle.tracking import (
-    refuse_bad_link,
-    refuse_bad_name,
-)
+from modelops_bundle.tracking import refuse_bad_link, refuse_bad_name
+from modelops_bundle.transfer.push_summary import PushSummary
 from modelops_contracts.errors import Conflict, InvalidInput, NotFound
 from modelops_contracts.registry import REGISTRY_PATH, BundleRegistry, EnvironmentRecord
 
@@ -46,8 +44,8 @@ class PushPlan:
     """What a push would send and move.
 
     `registry` are the bytes that `registry.yaml` will have; `remote` is the manifest digest the
-    tag has now, None without such a tag. `buckets` are the layers in order; those in `reused` are
-    in the store already.
+    tag has now, None without such a tag, and `remote_layers` the digests of its layers. `buckets`
+    are the layers in order; those in `reused` are in the store already.
     """
 
     project: Project
@@ -71,6 +69,7 @@ class PushPlan:
     vanished: tuple[str, ...] = ()
     tar_digests: Mapping[FileRow, str] = field(default_factory=dict)
     trusting: bool = False
+    remote_layers: tuple[str, ...] = ()
 
     @property
     def bytes_to_pack(self) -> int:
@@ -83,21 +82,29 @@ class PushPlan:
             for path in bucket.paths
         )
 
+    @property
+    def summary(self) -> PushSummary:
+        """What people and programs are told."""
+        fresh = {*self.changes.added, *self.changes.modified}
+        layers = len(self.buckets)
+        return PushSummary(
+            reference=self.reference,
+            content=self.content,
+            up_to_date=self.up_to_date,
+            changes=self.changes,
+            sizes={row.path: row.size for row in self.rows if row.path in fresh},
+            total_files=len(self.rows),
+            layers=0 if self.up_to_date else layers - len(self.reused),
+            reused_layers=layers if self.up_to_date else len(self.reused),
+            bytes_to_pack=0 if self.up_to_date else self.bytes_to_pack,
+            findings=self.findings,
+            newly_tracked=self.newly_tracked,
+            vanished=self.vanished,
+        )
+
     def to_json(self) -> Mapping[str, object]:
         """Return plain data for programs."""
-        return {
-            "reference": self.reference,
-            "content": self.content,
-            "up_to_date": self.up_to_date,
-            "files": self.changes.to_json(),
-            "total_files": len(self.rows),
-            "layers": 0 if self.up_to_date else len(self.buckets) - len(self.reused),
-            "reused_layers": len(self.buckets) if self.up_to_date else len(self.reused),
-            "bytes": 0 if self.up_to_date else self.bytes_to_pack,
-            "newly_tracked": list(self.newly_tracked),
-            "vanished": list(self.vanished),
-            "findings": [item.to_json() for item in self.findings],
-        }
+        return self.summary.to_json()
 
 
 def plan_push(
@@ -170,6 +177,7 @@ def plan_push(
         vanished=preflight.vanished,
         tar_digests=files.files.framed,
         trusting=len(reused) > told_before,
+        remote_layers=tuple(layer.digest for layer in (current.layers if current else ())),
     )
 
 

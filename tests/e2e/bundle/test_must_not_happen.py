@@ -195,7 +195,15 @@ def test_a_file_that_changes_while_a_pull_is_carried_out_stays_as_it_is(
 # --- records that are damaged ----------------------------------------------------------------
 
 MARKERS = "<<<<<<< HEAD\na: 1\n=======\na: 2\n>>>>>>> theirs\n"
-HINTS = ("state.json", "index.json", "parse.json", "status.json", "base/registry.yaml", "baselines")
+HINTS = (
+    "state.json",
+    "index.json",
+    "parse.json",
+    "status.json",
+    "push.json",
+    "base/registry.yaml",
+    "baselines",
+)
 
 
 @pytest.mark.parametrize("damage", ["deleted", "truncated", "garbage"])
@@ -243,7 +251,7 @@ def test_a_project_whose_caches_are_gone_answers_the_same(project: Project) -> N
     push(project, store_of(project))
     edit(project, "models/helpers.py", "* seed", "+ seed")
     before = read_status(project)
-    for name in ("index.json", "parse.json", "status.json"):
+    for name in ("index.json", "parse.json", "status.json", "push.json"):
         (project.storage / name).unlink(missing_ok=True)
     shutil.rmtree(project.storage / "staging", ignore_errors=True)
     assert read_status(project) == before

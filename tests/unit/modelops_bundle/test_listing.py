@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 from pathlib import Path
 
+from modelops_bundle.cache import fetch_index
 from modelops_bundle.listing import summarise_tags
 from modelops_bundle.oci.layout import LayoutStore
 from modelops_bundle.transfer.push import push
@@ -19,7 +20,7 @@ def test_tags_with_their_bundles(tmp_path: Path) -> None:
     store.put_manifest(manifest_of(b"{}"), media_type=MANIFEST_TYPE, tag="image")
     bundle, image = summarise_tags(store)
     assert (bundle.tag, bundle.manifest, bundle.content) == ("v1", done.manifest, done.content)
-    rows = done.plan.rows
+    rows = fetch_index(store, done.manifest).files
     assert (bundle.files, bundle.size) == (len(rows), sum(row.size for row in rows))
     assert bundle.pushed_at is not None
     assert (image.tag, image.files) == ("image", None)

@@ -286,7 +286,7 @@ def test_files_that_vanished_leave_the_bundle(project: Project, store: LayoutSto
     push(project, store)
     (project.root / "notes.md").unlink()
     result = push(project, store)
-    assert result.plan.changes.deleted == ("notes.md",)
+    assert result.summary.changes.deleted == ("notes.md",)
     assert "notes.md" not in read_tracked(project.root)
 
 

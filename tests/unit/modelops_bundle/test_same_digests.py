@@ -13,7 +13,7 @@ from modelops_bundle.choosing import add_files
 from modelops_bundle.oci.layout import LayoutStore
 from modelops_bundle.project import Project
 from modelops_bundle.registering import refresh, register, set_target_set
-from modelops_bundle.registry import RegisterOptions
+from modelops_bundle.registry import RegisterOptions, load_registry
 from modelops_bundle.transfer.push import push
 from support.projects import FILES, age_files, make_project, write_files
 
@@ -57,7 +57,8 @@ def push_in_order(folder: Path, order: list[Step]) -> tuple[str, str, dict[str, 
     set_target_set(project, "late", ["first_peak", "monthly_cases"], {"first_peak": 2.0})
     set_target_set(project, "all")
     done = push(project, LayoutStore(folder / "store", "little"))
-    entries = {**done.plan.recorded.models, **done.plan.recorded.targets}
+    recorded = load_registry(project.root)
+    entries = {**recorded.models, **recorded.targets}
     return done.manifest, done.content, {key: item.digest or "" for key, item in entries.items()}
 
 
@@ -88,7 +89,8 @@ def test_two_users_two_days_two_directories(
         done = push(project, LayoutStore(tmp_path / "deep/store", "little"))
     finally:
         os.umask(earlier)
-    entries = {**done.plan.recorded.models, **done.plan.recorded.targets}
+    recorded = load_registry(project.root)
+    entries = {**recorded.models, **recorded.targets}
     assert (done.manifest, done.content) == first[:2]
     assert {key: item.digest for key, item in entries.items()} == first[2]
 

@@ -15,7 +15,7 @@ from modelops.cli.bundle._registry import FindingRow, as_finding
 from modelops.cli.bundle._stores import open_project_store
 
 if TYPE_CHECKING:
-    from modelops_bundle.transfer.push_plan import PushPlan
+    from modelops_bundle.transfer.push_summary import PushSummary
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,7 +80,6 @@ def push(
     """
     from modelops_bundle.project import find_project
     from modelops_bundle.transfer.push import push as push_bundle
-    from modelops_bundle.transfer.push_plan import plan_push
 
     if refresh and dry_run:
         raise click.UsageError("--refresh writes the registry; --dry-run writes nothing")
@@ -91,8 +90,10 @@ def push(
 
         follow(project)
     if dry_run:
+        from modelops_bundle.transfer.push_plan import plan_push
+
         plan = plan_push(project, store, tag, allow_stale=allow_stale, force=force)
-        return as_answer(call, plan, dry_run=True)
+        return as_answer(call, plan.summary, dry_run=True)
     reporter = call.reporter()
     try:
         done = push_bundle(
@@ -104,7 +105,7 @@ def push(
         call.console.warn(text)
     return as_answer(
         call,
-        done.plan,
+        done.summary,
         digest=done.manifest,
         pushed=done.pushed,
         bytes_sent=done.sent,
@@ -114,7 +115,7 @@ def push(
 
 def as_answer(
     call: Call,
-    plan: PushPlan,
+    told: PushSummary,
     *,
     digest: str | None = None,
     pushed: bool = False,
@@ -122,27 +123,25 @@ def as_answer(
     bytes_sent: int = 0,
     bytes_reused: int = 0,
 ) -> Pushed:
-    for finding in plan.findings:
+    for finding in told.findings:
         if finding.severity == "warning":
             call.console.warn(str(finding))
-    up_to_date, layers = plan.up_to_date, len(plan.buckets)
-    fresh = {*plan.changes.added, *plan.changes.modified}
     return Pushed(
-        reference=plan.reference,
+        reference=told.reference,
         digest=digest,
-        content=plan.content,
+        content=told.content,
         pushed=pushed,
-        up_to_date=up_to_date,
+        up_to_date=told.up_to_date,
         dry_run=dry_run,
-        added=list(plan.changes.added),
-        modified=list(plan.changes.modified),
-        deleted=list(plan.changes.deleted),
-        sizes={row.path: row.size for row in plan.rows if row.path in fresh},
-        total_files=len(plan.rows),
-        layers=0 if up_to_date else layers - len(plan.reused),
-        reused_layers=layers if up_to_date else len(plan.reused),
-        bytes_to_pack=0 if up_to_date else plan.bytes_to_pack,
+        added=list(told.changes.added),
+        modified=list(told.changes.modified),
+        deleted=list(told.changes.deleted),
+        sizes=told.sizes,
+        total_files=told.total_files,
+        layers=told.layers,
+        reused_layers=told.reused_layers,
+        bytes_to_pack=told.bytes_to_pack,
         bytes_sent=bytes_sent,
         bytes_reused=bytes_reused,
-        findings=[as_finding(finding) for finding in plan.findings],
+        findings=[as_finding(finding) for finding in told.findings],
     )
