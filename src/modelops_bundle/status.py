@@ -36,11 +36,10 @@ def read_status(
     chosen = tag or project.default_tag
     pushes = read_pushes(project)
     reference = _reference(list(pushes), chosen, location)
-    baseline = read_baseline(project, reference) if reference else None
-    status = _status_of(project, chosen, reference, baseline)
-    sync = _remembered_sync(baseline, status.files)
+    status = _status_of(project, chosen, reference)
+    sync = SyncState(status.sync)
     if store is not None:
-        sync = find_sync(project, store, chosen, baseline)
+        sync = find_sync(project, store, chosen, _baseline_of(project, reference))
     interruption = find_interruption(project)  # never remembered: it comes and goes by itself
     return replace(
         status,
@@ -50,14 +49,12 @@ def read_status(
         sync_exit_code=sync.exit_code,
         sync_hint=sync.hint,
         remote=sync.manifest,
-        last_push=baseline.manifest if baseline is not None else None,
         last_push_at=pushes.get(reference or "", {}).get("pushed_at"),
     )
 
 
-def _status_of(
-    project: Project, tag: str, reference: str | None, baseline: Baseline | None
-) -> ProjectStatus:
+def _status_of(project: Project, tag: str, reference: str | None) -> ProjectStatus:
+    """Return what the project itself says; no store is asked."""
     question = [tag, reference or ""]
     known = recall(project, "status", question, decode_status)
     if known is not None:
@@ -65,20 +62,29 @@ def _status_of(
     from modelops_bundle.inspection import inspect_project
 
     started = time.time_ns()
+    baseline = _baseline_of(project, reference)
     found = inspect_project(project, tag=tag, baseline=baseline)
+    status = replace(
+        found.status,
+        sync=_remembered_sync(baseline, found.status.files),
+        last_push=baseline.manifest if baseline is not None else None,
+    )
     own = [baseline_path(project, reference)] if reference else []
     remember(
-        project, "status", question, encode_status(found.status), findings=found.status.findings,
+        project, "status", question, encode_status(status), findings=status.findings,
         evidence=found.evidence, also=own, started_ns=started,
     )  # fmt: skip
-    return found.status
+    return status
 
 
-def _remembered_sync(baseline: Baseline | None, files: FileChanges) -> SyncState:
-    """What the project itself remembers; nobody is asked."""
+def _baseline_of(project: Project, reference: str | None) -> Baseline | None:
+    return read_baseline(project, reference) if reference else None
+
+
+def _remembered_sync(baseline: Baseline | None, files: FileChanges) -> Sync:
     if baseline is None:
-        return SyncState("not pushed")
-    return SyncState("ahead" if len(files) else "in sync")
+        return "not pushed"
+    return "ahead" if len(files) else "in sync"
 
 
 def _reference(pushed: list[str], tag: str, location: str | None) -> str | None:

@@ -13,7 +13,9 @@ from modelops_bundle.staleness import Reason
 
 __all__ = ["decode_status", "encode_status"]
 
-_STATUS_FIELDS = ("root", "repository", "tag", "environment", "tracked", "sync")
+_STATUS_FIELDS = (
+    "root", "repository", "tag", "environment", "tracked", "sync", "last_push",
+)  # fmt: skip
 _ENTRY_FIELDS = (
     "kind", "id", "state", "path", "entrypoint", "weight", "labels", "digest", "renamed_to",
     "similarity",

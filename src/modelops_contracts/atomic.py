@@ -8,7 +8,6 @@ import json
 import os
 import sys
 import time
-from datetime import UTC, datetime
 from pathlib import Path
 from types import TracebackType
 
@@ -135,6 +134,8 @@ def _try_lock(descriptor: int) -> bool:
 
 
 def _write_holder(descriptor: int, command: str) -> None:
+    from datetime import UTC, datetime  # for those who write: most commands only read
+
     since = datetime.now(UTC).isoformat(timespec="seconds")
     text = json.dumps({"pid": os.getpid(), "command": command, "since": since})
     os.ftruncate(descriptor, 0)
