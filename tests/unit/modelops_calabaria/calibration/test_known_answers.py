@@ -92,13 +92,13 @@ def test_the_winner_of_the_selection_is_no_worse_than_the_first_ranked_trial(
     assert np.mean(winners) <= np.mean([exact(first_ranked(r)) for r in results])
 
 
-# Twenty seeds and the estimator alone. docs/decisions/0006-confirmed-interval.md has the figures.
+# Eighty seeds and the estimator alone. docs/decisions/0006-confirmed-interval.md has the figures.
 
 
 @pytest.mark.nightly
-def test_twenty_seeds_are_honest() -> None:
-    """No confirmed value is too good, most lie within 2 SE, three of four winners near the best."""
-    results = [fit(seed) for seed in range(20)]
+def test_eighty_seeds_are_honest() -> None:
+    """No confirmed value is too good, 85 % lie within 2 SE, three of four winners near the best."""
+    results = [fit(seed) for seed in range(80)]
     errors = np.array([(r.best.objective - exact(r.best)) / r.best.objective_se for r in results])
     winners = np.array([exact(r.best) for r in results])
     first = np.array([exact(first_ranked(r)) for r in results])
@@ -106,7 +106,7 @@ def test_twenty_seeds_are_honest() -> None:
           f"near the optimum {np.mean(winners <= 30.995):.0%}, exact value at the winners "
           f"{winners.mean():.3f}, at the first ranked {first.mean():.3f}")  # fmt: skip
     assert np.mean(errors < -2) <= 0.05
-    assert np.mean(np.abs(errors) <= 2) >= 0.75
+    assert np.mean(np.abs(errors) <= 2) >= 0.85
     assert np.mean(winners <= 30.995) >= 0.75
     assert winners.mean() < first.mean()
 
