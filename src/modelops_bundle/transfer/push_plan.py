@@ -126,22 +126,15 @@ def plan_push(
     reference = f"{store.location}:{chosen}"
     files = codebase or open_codebase(project)
     files.files.frame = _frame
-    preflight = run_preflight(project, files, load_registry(project.root, cache=files.cache))
-    if preflight.structural:
-        preflight = _with_renames(files, preflight)
-    refuse_unready(preflight, allow_stale=allow_stale)
+    preflight = _check_project(project, files, allow_stale=allow_stale)
     registry, before = _registry_bytes(project, preflight)
     tracked = tuple(sorted({*preflight.tracked, *preflight.track} - set(preflight.vanished)))
     rows = _snapshot(files, tracked, registry)
     remote = current_digest(store, chosen)
     current = _index_at(store, remote)
     state = {row.path: (row.sha256, row.mode) for row in rows}
-    baseline = read_baseline(project, reference)
-    if remote is not None and current is None and not force:
-        raise _not_a_bundle(reference)
-    if current is not None and not force and (baseline is None or baseline.manifest != remote):
-        agreed = baseline.files if baseline is not None else None
-        _refuse_lost_update(reference, state, current.state(), agreed)
+    if remote is not None and not force:
+        _refuse_overwriting(project, reference, state, remote, current)
     _guard(project, rows, current.state() if current is not None else {})
     buckets = place_files({row.path: row.size for row in rows})
     content = content_digest(rows)
@@ -150,11 +143,10 @@ def plan_push(
     up_to_date = _is_same_bundle(current, state, preflight, files.environment.record) and all(
         store.has_blob(layer.digest) for layer in (current.layers if current else ())
     )
-    reused = {} if up_to_date else _reusable(buckets, rows, current)
-    told_before = len(reused)
-    if not up_to_date and len(reused) < len(buckets):
-        for index in _pushed_before(project, store, chosen):
-            reused = {**_reusable(buckets, rows, index), **reused}
+    reused: Mapping[int, Layer] = {}
+    trusting = False
+    if not up_to_date:
+        reused, trusting = _find_reused(project, store, chosen, buckets, rows, current)
     return PushPlan(
         project=project,
         reference=reference,
@@ -176,9 +168,54 @@ def plan_push(
         newly_tracked=preflight.track,
         vanished=preflight.vanished,
         tar_digests=files.files.framed,
-        trusting=len(reused) > told_before,
+        trusting=trusting,
         remote_layers=tuple(layer.digest for layer in (current.layers if current else ())),
     )
+
+
+def _check_project(project: Project, files: Codebase, *, allow_stale: bool) -> Preflight:
+    preflight = run_preflight(project, files, load_registry(project.root, cache=files.cache))
+    if preflight.structural:
+        preflight = _with_renames(files, preflight)
+    refuse_unready(preflight, allow_stale=allow_stale)
+    return preflight
+
+
+def _refuse_overwriting(
+    project: Project,
+    reference: str,
+    state: Mapping[str, tuple[str, str]],
+    remote: str,
+    current: BundleIndex | None,
+) -> None:
+    """Raise when the tag holds what this project has not seen, or something that is no bundle."""
+    if current is None:
+        raise _not_a_bundle(reference)
+    baseline = read_baseline(project, reference)
+    if baseline is None or baseline.manifest != remote:
+        agreed = baseline.files if baseline is not None else None
+        _refuse_lost_update(reference, state, current.state(), agreed)
+
+
+def _find_reused(
+    project: Project,
+    store: BundleStore,
+    tag: str,
+    buckets: Sequence[Bucket],
+    rows: Sequence[FileRow],
+    current: BundleIndex | None,
+) -> tuple[Mapping[int, Layer], bool]:
+    """Return the layers that need not be sent, and whether any is believed to be there.
+
+    Those of the tag's own bundle are known to be; those that this project pushed under other tags
+    are believed to be.
+    """
+    known = _reusable(buckets, rows, current)
+    reused = known
+    if len(known) < len(buckets):
+        for index in _pushed_before(project, store, tag):
+            reused = {**_reusable(buckets, rows, index), **reused}
+    return reused, len(reused) > len(known)
 
 
 def _frame(path: str, size: int, mode: str) -> tuple[bytes, bytes] | None:
