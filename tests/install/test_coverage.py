@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-from support.install import ROOT
+from support.testbed import ROOT
 
 HERE = Path(__file__).resolve().parent
 HELPERS = {"test_coverage.py"}

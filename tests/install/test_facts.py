@@ -17,9 +17,10 @@ from pathlib import Path
 
 import pytest
 
-from support.install import Outcome, run, skip_or_fail
+from support.install import Outcome, run
 from support.install_machine import Machine
 from support.install_wheels import toy_wheel
+from support.testbed import skip_or_fail
 
 
 def call(machine: Machine, *words: str | Path, **env: str) -> Outcome:

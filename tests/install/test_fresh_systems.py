@@ -5,7 +5,6 @@
 from __future__ import annotations
 
 import os
-import pwd
 import shutil
 import subprocess
 import tempfile
@@ -15,9 +14,9 @@ from pathlib import Path
 
 import pytest
 
-from support.install import ROOT, find_testbed, skip_or_fail
 from support.install_machine import GitServer
 from support.install_wheels import commit_all, copy_checkout, toy_wheel
+from support.testbed import ROOT, skip_or_fail, start_part, testbed_data
 
 SCRIPT = r"""
 set -eu
@@ -86,13 +85,6 @@ def server(tmp_path: Path, git_server: GitServer) -> Branch:
     return Branch(git_server.address, commit)
 
 
-def find_testbed_data() -> str:
-    """Where the testbed keeps its systems: a new one takes minutes, so the one of the account is used."""
-    given = os.environ.get("MOPS_TESTBED")
-    account = Path(pwd.getpwuid(os.getuid()).pw_dir) / ".cache" / "mops-testbed"
-    return given or str(account)
-
-
 LOGIN_SHELLS = r"""
 set -eu
 exec 2>&1
@@ -128,17 +120,12 @@ echo "== well"
 
 def run_fresh(base: str, shared: Path, script: str) -> None:
     """Run a script as root in a throw-away system that sees a folder as /mops; it must end well."""
-    testbed = find_testbed()
     if os.getuid() != 0 or shutil.which("unshare") is None:
         skip_or_fail("throw-away systems need root and unshare")
     (shared / "run.sh").write_text(script)
-    env = {**os.environ, "MOPS_TESTBED": find_testbed_data()}
-    prepare = [testbed / "testbed", "fresh", base, "true"]
-    prepared = subprocess.run(prepare, env=env, capture_output=True, text=True, check=False)
-    if prepared.returncode:
-        skip_or_fail(f"no throw-away {base}: {prepared.stderr[-300:]}")
-    fresh = Path(env["MOPS_TESTBED"]) / "lib" / "fresh.sh"
-    system = Path(env["MOPS_TESTBED"]) / "chroots" / f"{base}-min"
+    start_part("fresh", base, "true", timeout=600)
+    fresh = testbed_data() / "lib" / "fresh.sh"
+    system = testbed_data() / "chroots" / f"{base}-min"
     start = ["bash", fresh, "-b", f"{shared}:/mops", system, "bash", "/mops/run.sh"]
     done = subprocess.run(start, capture_output=True, text=True, check=False)
     assert done.stdout.rstrip().endswith("== well"), done.stdout[-6000:] + done.stderr[-2000:]

@@ -10,9 +10,10 @@ from pathlib import Path
 
 import pytest
 
-from support.install import SCRIPT, World, run, skip_or_fail, snapshot
+from support.install import SCRIPT, World, run, snapshot
 from support.install_machine import Machine
 from support.install_wheels import toy_wheel
+from support.testbed import skip_or_fail
 
 NOBODY = 65534
 

@@ -10,9 +10,10 @@ from pathlib import Path
 import pytest
 
 from modelops.cli._damage import PACKAGES
-from support.install import ROOT, run
+from support.install import run
 from support.install_machine import UV, GitServer, Machine
 from support.install_wheels import copy_checkout, toy_wheel
+from support.testbed import ROOT
 
 DROPPED = "".join(
     f'{name} ; python_version < "3"\n'

@@ -12,9 +12,10 @@ from pathlib import Path
 import pytest
 
 from modelops import __version__
-from support.install import ROOT, run, snapshot
+from support.install import run, snapshot
 from support.install_machine import GitServer, Machine
 from support.install_wheels import commit_all, copy_checkout, git, toy_wheel
+from support.testbed import ROOT
 
 
 def test_install_again_uninstall(each_uv: Machine) -> None:

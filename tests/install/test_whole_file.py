@@ -11,7 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from support.install import ROOT, SCRIPT, World, run, skip_or_fail, snapshot
+from support.install import SCRIPT, World, run, snapshot
+from support.testbed import ROOT, skip_or_fail
 
 STEPS = [
     "check_az_version",

@@ -16,8 +16,8 @@ from pathlib import Path
 import pytest
 
 from modelops import __version__
-from support.install import ROOT
 from support.install_wheels import commit_all, copy_checkout, git
+from support.testbed import ROOT
 
 
 @dataclass(frozen=True, slots=True)

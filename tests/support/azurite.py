@@ -4,14 +4,11 @@ from __future__ import annotations
 
 import os
 import secrets
-import subprocess
 from dataclasses import dataclass
 from functools import cache
 from typing import Any
 
-import pytest
-
-from support.registries import ROOT, TESTBED, testbed_data
+from support.testbed import start_part
 
 # The emulator's account and key are the same everywhere, and printed in its documentation.
 _ACCOUNT = "devstoreaccount1"
@@ -62,27 +59,11 @@ def find_azurite() -> Azurite:
 
     `MODELOPS_TEST_AZURITE` gives its address, else it is started through the testbed's script.
     """
-    from pathlib import Path
-
     given = os.environ.get("MODELOPS_TEST_AZURITE")
     if given:
         return Azurite(given.removeprefix("http://").partition("/")[0])
-    script = Path(TESTBED or ROOT.parent / "shared" / "testbed") / "testbed"
-    if not script.exists():
-        _go_without(f"no storage emulator: MODELOPS_TEST_AZURITE is not set, there is no {script}")
-    done = subprocess.run(
-        [script, "azurite"], capture_output=True, text=True, timeout=300, check=False,
-        env={**os.environ, "MOPS_TESTBED": str(testbed_data())},
-    )  # fmt: skip
-    if done.returncode != 0:
-        _go_without(f"the storage emulator did not start: {done.stderr.strip()[-300:]}")
+    start_part("azurite", timeout=280)
     return Azurite("127.0.0.1:10000")
-
-
-def _go_without(reason: str) -> None:
-    if os.environ.get("MODELOPS_REQUIRE_SERVICES") == "1":
-        pytest.fail(reason)
-    pytest.skip(reason)
 
 
 def _request(address: str, container: str, query: str, body: bytes) -> None:

@@ -12,15 +12,11 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-import pytest
+from support.testbed import ROOT, skip_or_fail
 
-ROOT = Path(__file__).resolve().parents[2]
 SCRIPT = ROOT / "install.sh"
 COMMANDS = ("mops", "cb", "modelops-bundle")
 COMMIT = "1f" * 20
-SERVICES_REQUIRED = os.environ.get("MODELOPS_REQUIRE_SERVICES") == "1"
-# Read when this module is imported: the tests' own environment holds neither.
-TESTBED = Path(os.environ.get("MODELOPS_TESTBED", ROOT.parent / "shared" / "testbed"))
 
 #: Every shell that must run the script, by the command that starts it.
 SHELLS: Mapping[str, tuple[str, ...]] = {
@@ -69,20 +65,6 @@ POSIX_TOOLS = [
     "uname",
     "wc",
 ]
-
-
-def skip_or_fail(reason: str) -> None:
-    """What is missing may be skipped on a desk, never where all services are promised."""
-    if SERVICES_REQUIRED:
-        pytest.fail(f"{reason} (MODELOPS_REQUIRE_SERVICES=1)")
-    pytest.skip(reason)
-
-
-def find_testbed() -> Path:
-    """The folder of the real servers and throw-away systems, or a skip with the reason."""
-    if not (TESTBED / "testbed").exists():
-        skip_or_fail(f"there is no testbed in {TESTBED}")
-    return TESTBED
 
 
 def find_shell(name: str) -> list[str]:

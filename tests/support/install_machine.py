@@ -17,8 +17,9 @@ from typing import Any
 
 import uv
 
-from support.install import COMMANDS, ROOT, SCRIPT, Outcome, find_testbed, run, skip_or_fail
+from support.install import COMMANDS, SCRIPT, Outcome, run
 from support.install_wheels import GIT_ENV
+from support.testbed import ROOT, find_testbed, skip_or_fail
 
 UV = uv.find_uv_bin()
 MINOR = f"python3.{sys.version_info[1]}"

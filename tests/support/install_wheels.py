@@ -10,7 +10,7 @@ import subprocess
 import zipfile
 from pathlib import Path
 
-from support.install import ROOT
+from support.testbed import ROOT
 
 GIT_ENV = {
     "GIT_CONFIG_GLOBAL": "/dev/null",

@@ -4,25 +4,19 @@ from __future__ import annotations
 
 import os
 import secrets
-import subprocess
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
-from pwd import getpwuid
 from typing import Literal
-
-import pytest
 
 from modelops_bundle.oci.auth import GivenCredential
 from modelops_bundle.oci.remote import RemoteStore
 from modelops_contracts.auth import Credential
+from support.testbed import start_part, testbed_data
 
 Flavour = Literal["plain", "auth", "tls"]
 FLAVOURS: tuple[Flavour, ...] = ("plain", "auth", "tls")
 LOGIN = ("mops", "s3cret")
-# Read when the module is: the tests run without the variables of the shell.
-TESTBED = os.environ.get("MODELOPS_TESTBED")
-ROOT = Path(__file__).resolve().parents[2]
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,31 +46,7 @@ def find_registry(flavour: Flavour) -> RealRegistry:
     given = os.environ.get("MODELOPS_TEST_REGISTRY")
     if given and flavour == "plain":
         return RealRegistry("plain", given)
-    folder = Path(TESTBED or ROOT.parent / "shared" / "testbed")
-    script = folder / "testbed"
-    if not script.exists():
-        _go_without(f"no registry ({flavour}): MODELOPS_TEST_REGISTRY is not set and there is no "
-                    f"{script}")  # fmt: skip
-    data = testbed_data()
-    done = subprocess.run(
-        [script, "registry", flavour], capture_output=True, text=True, timeout=120, check=False,
-        env={**os.environ, "MOPS_TESTBED": str(data)},
-    )  # fmt: skip
-    if done.returncode != 0:
-        _go_without(f"the registry ({flavour}) did not start: {done.stderr.strip()[-300:]}")
-    address = done.stdout.split()[-2]
+    address = start_part("registry", flavour, timeout=120).split()[-2]
     login = None if flavour == "plain" else LOGIN
-    ca_file = data / "registry" / "ca.crt" if flavour == "tls" else None
+    ca_file = testbed_data() / "registry" / "ca.crt" if flavour == "tls" else None
     return RealRegistry(flavour, address, login, ca_file)
-
-
-def testbed_data() -> Path:
-    """Return where the testbed keeps its data: below the real home, not that of a test."""
-    given = os.environ.get("MOPS_TESTBED")
-    return Path(given) if given else Path(getpwuid(os.getuid()).pw_dir) / ".cache" / "mops-testbed"
-
-
-def _go_without(reason: str) -> None:
-    if os.environ.get("MODELOPS_REQUIRE_SERVICES") == "1":
-        pytest.fail(reason)
-    pytest.skip(reason)

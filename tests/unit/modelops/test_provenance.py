@@ -9,8 +9,8 @@ import pytest
 
 import modelops
 from modelops import _build, provenance
-from support.install import ROOT
 from support.install_wheels import commit_all, git
+from support.testbed import ROOT
 
 COMMIT = "1a2b3c4d" * 5
 
