@@ -16,7 +16,7 @@ import pytest
 
 from support.install_machine import GitServer
 from support.install_wheels import commit_all, copy_checkout, toy_wheel
-from support.testbed import ROOT, skip_or_fail, start_part, testbed_data
+from support.testbed import ROOT, data_folder, skip_or_fail, start_part
 
 SCRIPT = r"""
 set -eu
@@ -124,8 +124,8 @@ def run_fresh(base: str, shared: Path, script: str) -> None:
         skip_or_fail("throw-away systems need root and unshare")
     (shared / "run.sh").write_text(script)
     start_part("fresh", base, "true", timeout=600)
-    fresh = testbed_data() / "lib" / "fresh.sh"
-    system = testbed_data() / "chroots" / f"{base}-min"
+    fresh = data_folder() / "lib" / "fresh.sh"
+    system = data_folder() / "chroots" / f"{base}-min"
     start = ["bash", fresh, "-b", f"{shared}:/mops", system, "bash", "/mops/run.sh"]
     done = subprocess.run(start, capture_output=True, text=True, check=False)
     assert done.stdout.rstrip().endswith("== well"), done.stdout[-6000:] + done.stderr[-2000:]

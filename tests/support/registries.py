@@ -12,7 +12,7 @@ from typing import Literal
 from modelops_bundle.oci.auth import GivenCredential
 from modelops_bundle.oci.remote import RemoteStore
 from modelops_contracts.auth import Credential
-from support.testbed import start_part, testbed_data
+from support.testbed import data_folder, start_part
 
 Flavour = Literal["plain", "auth", "tls"]
 FLAVOURS: tuple[Flavour, ...] = ("plain", "auth", "tls")
@@ -48,5 +48,5 @@ def find_registry(flavour: Flavour) -> RealRegistry:
         return RealRegistry("plain", given)
     address = start_part("registry", flavour, timeout=120).split()[-2]
     login = None if flavour == "plain" else LOGIN
-    ca_file = testbed_data() / "registry" / "ca.crt" if flavour == "tls" else None
+    ca_file = data_folder() / "registry" / "ca.crt" if flavour == "tls" else None
     return RealRegistry(flavour, address, login, ca_file)

@@ -31,7 +31,7 @@ def find_testbed() -> Path:
     return TESTBED
 
 
-def testbed_data() -> Path:
+def data_folder() -> Path:
     """Return where the testbed keeps its data: below the real home, not that of a test."""
     given = os.environ.get("MOPS_TESTBED")
     return Path(given) if given else Path(getpwuid(os.getuid()).pw_dir) / ".cache" / "mops-testbed"
@@ -42,7 +42,7 @@ def start_part(part: str, *words: str, timeout: float) -> str:
 
     The first start unpacks the part, so tests that run side by side take turns.
     """
-    script, data = find_testbed() / "testbed", testbed_data()
+    script, data = find_testbed() / "testbed", data_folder()
     data.mkdir(parents=True, exist_ok=True)
     with (data / f"{part}.tests-lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
