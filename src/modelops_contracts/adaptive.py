@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import json
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any, Protocol, runtime_checkable
 
+from modelops_contracts.diagnostics import MAX_DIAG_BYTES, as_diagnostics
 from modelops_contracts.errors import ContractViolationError
-from modelops_contracts.frozen import FrozenValue, read_only
+from modelops_contracts.frozen import FrozenValue
 from modelops_contracts.parameter_set import UniqueParameterSet
 
 __all__ = [
@@ -20,9 +20,6 @@ __all__ = [
     "TrialResult",
     "TrialStatus",
 ]
-
-#: Largest diagnostics of a trial, in bytes of JSON.
-MAX_DIAG_BYTES = 65536
 
 
 class TrialStatus(StrEnum):
@@ -54,15 +51,7 @@ class TrialResult(FrozenValue):
             raise ContractViolationError(
                 f"loss must be finite for COMPLETED status, not {self.loss}"
             )
-        cleaned = _without_nan(self.diagnostics, "diagnostics")
-        if not isinstance(cleaned, dict):
-            raise ContractViolationError("diagnostics must be a mapping")
-        size = len(json.dumps(cleaned, ensure_ascii=False).encode())
-        if size > MAX_DIAG_BYTES:
-            raise ContractViolationError(
-                f"diagnostics too large: {size} bytes, at most {MAX_DIAG_BYTES}"
-            )
-        object.__setattr__(self, "diagnostics", read_only(cleaned))
+        object.__setattr__(self, "diagnostics", as_diagnostics(self.diagnostics))
 
 
 def _as_status(status: object) -> TrialStatus:
@@ -71,24 +60,6 @@ def _as_status(status: object) -> TrialStatus:
     except ValueError:
         known = ", ".join(member.value for member in TrialStatus)
         raise ContractViolationError(f"status must be one of {known}, not {status!r}") from None
-
-
-def _without_nan(value: object, path: str) -> object:
-    if isinstance(value, float):
-        return value if math.isfinite(value) else None
-    if value is None or isinstance(value, bool | int | str):
-        return value
-    if isinstance(value, Mapping):
-        return {_as_key(key, path): _without_nan(v, f"{path}.{key}") for key, v in value.items()}
-    if isinstance(value, list | tuple):
-        return [_without_nan(item, f"{path}[{i}]") for i, item in enumerate(value)]
-    raise ContractViolationError(f"{path}: {type(value).__name__} is not JSON")
-
-
-def _as_key(key: object, path: str) -> str:
-    if isinstance(key, str):
-        return key
-    raise ContractViolationError(f"{path}: key {key!r} must be text")
 
 
 @runtime_checkable

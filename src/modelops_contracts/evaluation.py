@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from modelops_contracts.artifacts import ErrorInfo
+from modelops_contracts.diagnostics import as_diagnostics
 from modelops_contracts.errors import ContractViolationError
 from modelops_contracts.frozen import FrozenValue, as_names, decode_float, encode_float, read_only
 from modelops_contracts.parameter_set import UniqueParameterSet, as_seeds
@@ -91,6 +92,7 @@ class TargetScore(FrozenValue):
 
     ``value`` is a loss (lower is better) or a log-likelihood (higher is better), before weighting;
     ``per_replicate`` has one entry per replicate that was scored. Counts are of observed rows.
+    ``diagnostics`` is what the target's own function says beside its number, as JSON.
     """
 
     target: str
@@ -102,9 +104,11 @@ class TargetScore(FrozenValue):
     n_used: int = 0
     n_imputed: int = 0
     flags: tuple[str, ...] = ()
+    diagnostics: Mapping[str, Any] = field(default_factory=dict, hash=False, kw_only=True)
 
     def __post_init__(self) -> None:
         _check_kind(self.kind)
+        object.__setattr__(self, "diagnostics", as_diagnostics(self.diagnostics))
         object.__setattr__(self, "per_replicate", tuple(self.per_replicate))
         object.__setattr__(self, "flags", tuple(self.flags))
 
@@ -119,6 +123,7 @@ class TargetScore(FrozenValue):
             "n_used": self.n_used,
             "n_imputed": self.n_imputed,
             "flags": list(self.flags),
+            **({"diagnostics": dict(self.diagnostics)} if self.diagnostics else {}),
         }
 
     @classmethod
@@ -133,6 +138,7 @@ class TargetScore(FrozenValue):
             n_used=data["n_used"],
             n_imputed=data["n_imputed"],
             flags=tuple(data["flags"]),
+            diagnostics=data.get("diagnostics", {}),
         )
 
 

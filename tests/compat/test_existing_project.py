@@ -60,6 +60,9 @@ def test_targets_that_are_functions_of_returns_are_calibrated(project: Consoles)
     trials = pl.read_parquet(folder / "result" / "trials.parquet")
     joint = trials["target_total_target"] + 0.5 * trials["target_peak_target"]
     assert joint.to_list() == pytest.approx(trials["loss"].to_list())
+    shown = succeed(project, "mops results show --table targets --json").json["table"]
+    said = [row[shown["columns"].index("diagnostics")] for row in shown["rows"]]
+    assert any(text is not None and set(json.loads(text)) == {"mean"} for text in said)
 
 
 def test_the_registry_passes_and_keeps_its_ids(project: Consoles) -> None:

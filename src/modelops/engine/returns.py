@@ -47,15 +47,19 @@ def _artifact(table: bytes, spill: Path) -> TableArtifact:
 
 
 def as_aggregation(outcome: EvaluationOutcome, target: str) -> AggregationReturn:
-    """A single target's score. Raises SimulationFailed when there is no finite one."""
+    """A single target's score. Raises SimulationFailed when there is no finite one.
+
+    ``diagnostics`` are what the target itself said; ``evaluation`` among them is how it was scored.
+    """
     evaluation = outcome.evaluation
     if evaluation.reason is not None:
         raise SimulationFailed(f"no score of {target}: {evaluation.reason}", code=evaluation.reason)
+    said = evaluation.scores[0].diagnostics if evaluation.scores else {}
     task_ids = [sim.request.task.task_id() for sim in outcome.outcomes]
     return AggregationReturn(
         aggregation_id=aggregation_task_id(target, task_ids),
         loss=evaluation.objective,
-        diagnostics=evaluation.to_json(),
+        diagnostics={**said, "evaluation": evaluation.to_json()},
         outputs={},
         n_replicates=len(evaluation.seeds) - len(evaluation.failures),
     )

@@ -115,16 +115,32 @@ def target_table(scores: pl.DataFrame | None) -> pl.DataFrame:
 
     ``loss`` is the smaller-is-better form: a loss as it is, a log-likelihood with its sign turned.
     ``objective``, ``se`` and ``ess`` are of the whole set; where the objective is infinite,
-    ``reason`` says why.
+    ``reason`` says why. Where a target says more than its loss, ``diagnostics`` has that as JSON.
     """
     import polars as pl
 
     schema = _target_schema()
     if scores is None:
         return pl.DataFrame(schema=schema)
+    said = [_diagnostics(text, target) for text, target in scores.select(*_SAID).iter_rows()]
+    if any(said):
+        schema["diagnostics"] = pl.String
+        scores = scores.with_columns(pl.Series("diagnostics", said, pl.String))
     turned = pl.when(pl.col("kind") == "loglik").then(-pl.col("value")).otherwise(pl.col("value"))
     with_losses = scores.with_columns(turned.alias("loss"), pl.col("objective_se").alias("se"))
     return with_losses.select(pl.col(name).cast(dtype) for name, dtype in schema.items())
+
+
+_SAID = ("evaluation", "target")
+
+
+def _diagnostics(evaluation: str, target: str | None) -> str | None:
+    """JSON of what a target said beside its loss, out of the JSON of a whole evaluation."""
+    if '"diagnostics"' not in evaluation:  # few have any, and parsing all costs
+        return None
+    scores = {score["target"]: score for score in json.loads(evaluation)["scores"]}
+    said = scores.get(target, {}).get("diagnostics")
+    return json.dumps(said, ensure_ascii=False) if said else None
 
 
 def _target_schema() -> dict[str, Any]:

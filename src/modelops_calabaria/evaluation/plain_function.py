@@ -15,8 +15,9 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from modelops_calabaria.tables import frame_to_ipc
 from modelops_contracts.artifacts import ARROW_FILE, INLINE_CAP, TableArtifact
+from modelops_contracts.diagnostics import as_diagnostics
 from modelops_contracts.digests import digest_bytes
-from modelops_contracts.errors import InvalidType, InvalidValue
+from modelops_contracts.errors import ContractViolationError, InvalidType, InvalidValue
 from modelops_contracts.simulation import SimReturn
 
 if TYPE_CHECKING:
@@ -27,7 +28,7 @@ __all__ = ["FunctionTarget", "FunctionTargetResult"]
 
 @dataclass(frozen=True, slots=True)
 class FunctionTargetResult:
-    """The loss a function gave, and whatever it said beside it."""
+    """The loss a function gave, and whatever it said beside it, as JSON."""
 
     name: str
     loss: float
@@ -116,4 +117,7 @@ def _read(given: object, label: str) -> tuple[float, Mapping[str, Any]]:
         raise InvalidType(f"{label}: loss must be a number, not {loss!r}")
     if math.isnan(float(loss)):
         raise InvalidValue(f"{label}: the loss is NaN")
-    return float(loss), dict(given.get("diagnostics") or {})
+    try:
+        return float(loss), as_diagnostics(given.get("diagnostics") or {})
+    except ContractViolationError as error:
+        raise InvalidValue(f"{label}: {error}", hint=error.hint) from error

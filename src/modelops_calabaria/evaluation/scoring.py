@@ -12,6 +12,7 @@ import numpy as np
 from modelops_calabaria.alignment.aligned import Coverage, Floats
 from modelops_calabaria.alignment.errors import ScoringError
 from modelops_calabaria.evaluation.call import Call, Outcome, kind_of
+from modelops_calabaria.evaluation.plain_function import FunctionTargetResult
 from modelops_calabaria.evaluation.replicates import Estimate, logmeanexp, mean_loglik
 from modelops_contracts.errors import InvalidValue
 from modelops_contracts.evaluation import TargetScore
@@ -126,6 +127,7 @@ def _loss_outcome(name: str, weight: float, result: Any, call: Call) -> Outcome:
         weight=weight,
         per_replicate=() if influence is None else tuple(float(x) for x in influence),
         flags=_flags(result, weight, likelihood=False),
+        diagnostics=result.diagnostics if isinstance(result, FunctionTargetResult) else {},
         **_counts(result),
     )
     return Outcome(score, loss=Estimate(loss, influence))
@@ -140,7 +142,7 @@ def _spread_out(values: Floats, call: Call, worst: float) -> Floats:
     return full
 
 
-def _counts(result: Any) -> dict[str, int]:
+def _counts(result: Any) -> dict[str, Any]:
     coverage = getattr(result, "coverage", None)
     if not isinstance(coverage, Coverage):
         return {}

@@ -176,6 +176,24 @@ def test_scores_of_a_calibration_come_from_the_store(store: ResultsStore, tmp_pa
     assert job_tables(store, tmp_path)["targets"]["loss"].to_list() == [3.0, 1.0]
 
 
+def test_what_targets_say_beside_their_loss(store: ResultsStore, tmp_path: Path) -> None:
+    request = sim_request()
+    write_members(tmp_path, [request])
+    (tmp_path / "plan.json").write_text(json.dumps({"code": CODE, "target_digest": "t" * 64}))
+    scores = (
+        TargetScore("quiet", "loss", 1.0),
+        TargetScore("spoken", "loss", 1.0, diagnostics={"mean": 2.5}),
+    )
+    param_id = request.task.params.param_id
+    for key, told in (("a", scores[:1]), ("b", scores)):
+        evaluation = Evaluation(param_id, (1,), 1.0, scores=told)
+        store.append_evaluations("t" * 64, {key: evaluation}, job="calib")
+        targets = job_tables(store, tmp_path)["targets"]
+        assert ("diagnostics" in targets.columns) == (key == "b")
+    said = targets["diagnostics"].to_list()
+    assert said == [None, None, '{"mean": 2.5}']
+
+
 def test_the_trials_of_a_calibration(store: ResultsStore, tmp_path: Path) -> None:
     (tmp_path / "result").mkdir()
     pl.DataFrame({"trial": [0, 1]}).write_parquet(tmp_path / "result" / "trials.parquet")

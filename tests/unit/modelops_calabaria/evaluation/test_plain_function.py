@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import math
 from collections.abc import Callable
 from io import BytesIO
@@ -9,6 +10,7 @@ from pathlib import Path
 from typing import Any
 from urllib.request import urlopen
 
+import numpy as np
 import polars as pl
 import pytest
 
@@ -17,8 +19,8 @@ from modelops_calabaria.decorators import is_plain_function
 from modelops_calabaria.describe import describe_target
 from modelops_calabaria.evaluation.joint import evaluate_joint
 from modelops_calabaria.targets import make_target
-from modelops_contracts import SimReturn
-from modelops_contracts.errors import ModelOpsError
+from modelops_contracts import Evaluation, SimReturn
+from modelops_contracts.errors import InvalidInput, ModelOpsError
 
 
 def read(artifact: Any) -> pl.DataFrame:
@@ -117,3 +119,28 @@ def test_an_infinite_loss_is_an_answer() -> None:
         return {"loss": math.inf}
 
     assert make_target(never).evaluate(outputs(1.0)).loss == math.inf
+
+
+def scored(given: Any) -> Any:
+    def spoken(sim_returns: Any, target_data: Any) -> Any:
+        return {"loss": 1.0, "diagnostics": given}
+
+    target = make_target(spoken)
+    return evaluate_joint([target], outputs(1.0), param_id="p", params={}, seeds=[1])
+
+
+def test_what_it_says_beside_its_loss_travels_with_the_score() -> None:
+    said = {"mean": np.float64(2.5), "n": np.int64(3), "by_age": np.array([1, 2]), "r": math.nan}
+    evaluation = scored(said)
+    travelled = Evaluation.from_json(json.loads(json.dumps(evaluation.to_json())))
+    assert travelled.to_json() == evaluation.to_json()
+    kept = {"mean": 2.5, "n": 3, "by_age": [1, 2], "r": None}
+    assert dict(travelled.scores[0].diagnostics) == kept
+    assert "diagnostics" not in scored({}).to_json()["scores"][0]
+    assert scored(None).scores[0].diagnostics == {}
+
+
+@pytest.mark.parametrize("given", [{"f": object()}, {1: 2}, [1], {"x": "y" * 70_000}, "all good"])
+def test_what_cannot_travel_is_refused_by_the_targets_name(given: Any) -> None:
+    with pytest.raises(InvalidInput, match=r"target spoken.*diagnostics"):
+        scored(given)
