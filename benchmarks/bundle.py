@@ -31,8 +31,8 @@ SMALL_BYTES = 6_000
 STATUS = """
 import sys
 from pathlib import Path
-from modelops_bundle.project import find_project
-from modelops_bundle.status import read_status
+from modelops_bundle.project.project import find_project
+from modelops_bundle.status.reading import read_status
 read_status(find_project(Path(sys.argv[1])))
 """
 # The kernel's largest resident set of this program; getrusage would give that of its parent when
@@ -46,14 +46,14 @@ PUSH = """
 import sys
 from pathlib import Path
 from modelops_bundle.oci.layout import LayoutStore
-from modelops_bundle.project import find_project
+from modelops_bundle.project.project import find_project
 from modelops_bundle.transfer.push import push
 push(find_project(Path(sys.argv[1])), LayoutStore(Path(sys.argv[2]), "bench"))
 """
 FINGERPRINT = """
 import ast, resource, sys
 from pathlib import Path
-from modelops_bundle.fingerprint import file_fingerprint
+from modelops_bundle.code.fingerprint import file_fingerprint
 sources = [path.read_bytes() for path in Path(sys.argv[1]).rglob("*.py")] * 20
 def spent(work):
     start = resource.getrusage(resource.RUSAGE_SELF).ru_utime
@@ -231,8 +231,8 @@ def environment() -> dict[str, str]:
 
 def make_tracked(root: Path, files: dict[str, bytes]) -> None:
     """A project that tracks some files and registers nothing."""
-    from modelops_bundle.project import init_project
-    from modelops_bundle.tracking import read_tracked, write_tracked
+    from modelops_bundle.project.project import init_project
+    from modelops_bundle.project.tracking import read_tracked, write_tracked
 
     root.mkdir(parents=True)
     for name, data in files.items():
@@ -245,9 +245,9 @@ def make_tracked(root: Path, files: dict[str, bytes]) -> None:
 def make_project(
     root: Path, files: int, large_files: int = LARGE_FILES, large_bytes: int = LARGE_BYTES
 ) -> None:
-    from modelops_bundle.project import init_project, open_project
+    from modelops_bundle.project.project import init_project, open_project
+    from modelops_bundle.project.tracking import read_tracked, write_tracked
     from modelops_bundle.registering import register
-    from modelops_bundle.tracking import read_tracked, write_tracked
 
     chance = random.Random(1)
     block = chance.randbytes(large_bytes)

@@ -45,7 +45,7 @@ from pathlib import Path
 from modelops_bundle.oci.remote import RemoteStore
 address, name, what, place, cache = sys.argv[1:]
 if what == "push":
-    from modelops_bundle.project import open_project
+    from modelops_bundle.project.project import open_project
     from modelops_bundle.transfer.push import push
 else:
     from modelops_bundle.transfer.clone import clone

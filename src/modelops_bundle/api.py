@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from modelops_bundle.drift.refreshing import RefreshOptions
 from modelops_bundle.oci.layout import LayoutStore
 from modelops_bundle.oci.store import BundleStore
-from modelops_bundle.project import find_project
-from modelops_bundle.refreshing import RefreshOptions
+from modelops_bundle.project.project import find_project
 from modelops_bundle.registering import refresh
 from modelops_bundle.registry import RegistryResult
-from modelops_bundle.status import ProjectStatus, read_status
+from modelops_bundle.status.reading import ProjectStatus, read_status
 from modelops_bundle.transfer.clone import clone as clone_bundle
 from modelops_bundle.transfer.pull import pull
 from modelops_bundle.transfer.push import push

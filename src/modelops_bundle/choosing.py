@@ -9,17 +9,17 @@ from dataclasses import dataclass, replace
 from glob import has_magic
 from pathlib import Path
 
-from modelops_bundle.config import BundleConfig
-from modelops_bundle.guard import SecretFinding, find_secrets, refuse_secrets
-from modelops_bundle.ignoring import IgnoreRules
-from modelops_bundle.project import Project, open_project
-from modelops_bundle.tracking import (
+from modelops_bundle.project.config import BundleConfig
+from modelops_bundle.project.guard import SecretFinding, find_secrets, refuse_secrets
+from modelops_bundle.project.ignoring import IgnoreRules
+from modelops_bundle.project.project import Project, open_project
+from modelops_bundle.project.tracking import (
     read_tracked,
     refuse_untrackable,
     relative_path,
     write_tracked,
 )
-from modelops_bundle.writing import write_project
+from modelops_bundle.recovery.writing import write_project
 from modelops_contracts.errors import Detail, InvalidInput, ModelOpsError, NotFound, nearest
 from modelops_contracts.places import BUNDLE_STORAGE_DIR, REGISTRY_PATH
 

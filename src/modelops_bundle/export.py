@@ -17,8 +17,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from modelops_bundle.cache import BundleCache, fetch_index
-from modelops_bundle.manifest import BundleIndex, safe_path
+from modelops_bundle.artifact.manifest import BundleIndex, safe_path
+from modelops_bundle.cache.bundle_cache import BundleCache, fetch_index
 from modelops_bundle.snapshot.index import FileRow, bundle_mode
 from modelops_contracts.atomic import write_atomically
 from modelops_contracts.errors import Conflict, Detail

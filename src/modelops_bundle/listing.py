@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING
 
-from modelops_bundle.cache import fetch_index
+from modelops_bundle.artifact.push_records import records_of
+from modelops_bundle.cache.bundle_cache import fetch_index
 from modelops_bundle.oci.parallel import run_parallel
-from modelops_bundle.push_records import records_of
 from modelops_contracts.errors import InvalidInput, NotFound
 
 if TYPE_CHECKING:

@@ -7,9 +7,9 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from modelops_bundle.cache import BundleCache
-from modelops_bundle.format_one import FORMAT as FORMAT_ONE
-from modelops_bundle.manifest import BundleIndex
+from modelops_bundle.artifact.format_one import FORMAT as FORMAT_ONE
+from modelops_bundle.artifact.manifest import BundleIndex
+from modelops_bundle.cache.bundle_cache import BundleCache
 from modelops_bundle.oci.reference import parse_reference
 from modelops_contracts.errors import InvalidInput
 from modelops_contracts.ports import ArtifactStore
@@ -72,8 +72,8 @@ def open_bundle(
 
 def _with_digests(index: BundleIndex, registry: BundleRegistry, root: Path) -> BundleIndex:
     """Compute what a bundle of the existing suite does not say, from its files; none is written."""
-    from modelops_bundle.checking import check_registry
-    from modelops_bundle.codebase import Codebase
+    from modelops_bundle.code.codebase import Codebase
+    from modelops_bundle.drift.checking import check_registry
 
     codebase = Codebase(root)
     found: dict[str, dict[str, str]] = {"model": {}, "target": {}}

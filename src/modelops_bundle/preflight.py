@@ -6,16 +6,16 @@ import copy
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
-from modelops_bundle.checked import CheckedEntry, CheckedRegistry
-from modelops_bundle.checking import check_registry
-from modelops_bundle.codebase import Codebase
-from modelops_bundle.environment import PROJECT_FILE, distribution_name
+from modelops_bundle.code.codebase import Codebase
+from modelops_bundle.code.environment import PROJECT_FILE, distribution_name
+from modelops_bundle.code.fingerprint import find_definition, token_pairs
+from modelops_bundle.drift.checked import CheckedEntry, CheckedRegistry
+from modelops_bundle.drift.checking import check_registry
 from modelops_bundle.findings import Finding, sort_findings
-from modelops_bundle.fingerprint import find_definition, token_pairs
-from modelops_bundle.ignoring import IGNORE_FILE
-from modelops_bundle.project import LOCK_FILES, Project, hides_registry_from_git
+from modelops_bundle.project.ignoring import IGNORE_FILE
+from modelops_bundle.project.project import LOCK_FILES, Project, hides_registry_from_git
+from modelops_bundle.project.tracking import read_tracked
 from modelops_bundle.registry import find_missing_registry
-from modelops_bundle.tracking import read_tracked
 from modelops_contracts.errors import Conflict, Detail, InvalidInput
 from modelops_contracts.registry import (
     REGISTRY_PATH,

@@ -6,11 +6,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from modelops_bundle.codebase import Codebase, open_codebase
+from modelops_bundle.code.codebase import Codebase, open_codebase
+from modelops_bundle.drift.planning import Planner, RegisterOptions
+from modelops_bundle.drift.refreshing import RefreshOptions, plan_refresh
 from modelops_bundle.findings import Finding, sort_findings
-from modelops_bundle.planning import Planner, RegisterOptions
-from modelops_bundle.project import Project
-from modelops_bundle.refreshing import RefreshOptions, plan_refresh
+from modelops_bundle.project.project import Project
+from modelops_bundle.project.tracking import read_tracked, relative_path
+from modelops_bundle.recovery.writing import write_project
 from modelops_bundle.registry import (
     RegistryPlan,
     RegistryResult,
@@ -22,8 +24,6 @@ from modelops_bundle.registry import (
     save_registry,
     validate_with,
 )
-from modelops_bundle.tracking import read_tracked, relative_path
-from modelops_bundle.writing import write_project
 from modelops_contracts.errors import Conflict, NotFound, nearest
 from modelops_contracts.registry import Kind, TargetSet
 

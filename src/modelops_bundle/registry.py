@@ -7,22 +7,22 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
-from modelops_bundle.baselines import base_registry_path
-from modelops_bundle.candidates import follow_moves
-from modelops_bundle.changes import Change, Decision
-from modelops_bundle.checking import check_registry
-from modelops_bundle.codebase import Codebase, open_codebase
-from modelops_bundle.findings import Finding, sort_findings
-from modelops_bundle.parse_cache import ParseCache
-from modelops_bundle.planning import (
+from modelops_bundle.code.codebase import Codebase, open_codebase
+from modelops_bundle.drift.candidates import follow_moves
+from modelops_bundle.drift.changes import Change, Decision
+from modelops_bundle.drift.checking import check_registry
+from modelops_bundle.drift.planning import (
     RegisterOptions,
     RegistryPlan,
     refuse_open_decisions,
 )
-from modelops_bundle.project import Project, open_project
-from modelops_bundle.refreshing import RefreshOptions, plan_refresh
-from modelops_bundle.registration import plan_registration
-from modelops_bundle.tracking import read_tracked, refuse_untrackable, write_tracked
+from modelops_bundle.drift.refreshing import RefreshOptions, plan_refresh
+from modelops_bundle.drift.registration import plan_registration
+from modelops_bundle.findings import Finding, sort_findings
+from modelops_bundle.project.baselines import base_registry_path
+from modelops_bundle.project.parse_cache import ParseCache
+from modelops_bundle.project.project import Project, open_project
+from modelops_bundle.project.tracking import read_tracked, refuse_untrackable, write_tracked
 from modelops_contracts.digests import file_sha256
 from modelops_contracts.errors import Conflict, NotFound, nearest
 from modelops_contracts.registry import (
@@ -212,7 +212,7 @@ def apply_plan(project: Project, plan: RegistryPlan, codebase: Codebase) -> Regi
 
 
 def _check_tracked(project: Project, paths: tuple[str, ...]) -> None:
-    from modelops_bundle.guard import refuse_secrets
+    from modelops_bundle.project.guard import refuse_secrets
 
     for path in paths:
         if (project.root / path).exists() or path != REGISTRY_PATH:

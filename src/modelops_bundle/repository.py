@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from modelops_bundle.cache import BundleCache
+from modelops_bundle.cache.bundle_cache import BundleCache
 from modelops_bundle.oci.layout import LayoutStore
 from modelops_bundle.oci.reference import parse_reference
 from modelops_contracts.errors import InvalidInput, InvalidValue, NotFound

@@ -9,14 +9,14 @@ from typing import Any
 
 import pytest
 
-from modelops_bundle.baselines import read_baseline
-from modelops_bundle.cache import BundleCache
+from modelops_bundle.cache.bundle_cache import BundleCache
 from modelops_bundle.choosing import add_files
 from modelops_bundle.export import apply_export, plan_export
 from modelops_bundle.oci.layout import LayoutStore
 from modelops_bundle.oci.reference import parse_reference
 from modelops_bundle.oci.remote import RemoteStore
-from modelops_bundle.project import Project, open_project
+from modelops_bundle.project.baselines import read_baseline
+from modelops_bundle.project.project import Project, open_project
 from modelops_bundle.transfer.clone import clone
 from modelops_bundle.transfer.pull import plan_pull, pull
 from modelops_bundle.transfer.push import push

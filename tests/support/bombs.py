@@ -16,10 +16,10 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from zstandard import ZstdCompressor
 
-from modelops_bundle.cache import BundleCache
+from modelops_bundle.cache.bundle_cache import BundleCache
 from modelops_bundle.oci import media_types
 from modelops_bundle.oci.layout import LayoutStore
-from modelops_bundle.project import init_project, open_project
+from modelops_bundle.project.project import init_project, open_project
 from modelops_bundle.transfer.clone import clone
 from modelops_bundle.transfer.pull import pull
 from modelops_contracts.errors import IntegrityError, ModelOpsError

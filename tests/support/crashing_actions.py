@@ -8,15 +8,15 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-from modelops_bundle.cache import BundleCache
+from modelops_bundle.cache.bundle_cache import BundleCache
 from modelops_bundle.choosing import add_files, remove_files
 from modelops_bundle.oci.layout import LayoutStore
 from modelops_bundle.oci.remote import RemoteStore
-from modelops_bundle.project import Project, open_project
+from modelops_bundle.project.project import Project, open_project
+from modelops_bundle.project.tracking import read_tracked, write_tracked
 from modelops_bundle.registering import refresh, register, set_target_set
 from modelops_bundle.registry import load_registry
-from modelops_bundle.status import read_status
-from modelops_bundle.tracking import read_tracked, write_tracked
+from modelops_bundle.status.reading import read_status
 from modelops_bundle.transfer.clone import clone
 from modelops_bundle.transfer.pull import pull
 from modelops_bundle.transfer.push import push

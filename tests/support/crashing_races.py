@@ -22,10 +22,10 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 from modelops_bundle.choosing import add_files
 from modelops_bundle.oci.layout import LayoutStore
 from modelops_bundle.oci.remote import RemoteStore
-from modelops_bundle.project import Project, open_project
+from modelops_bundle.project.project import Project, open_project
+from modelops_bundle.project.tracking import read_tracked
 from modelops_bundle.registering import refresh, register
 from modelops_bundle.registry import load_registry, validate_registry
-from modelops_bundle.tracking import read_tracked
 from modelops_bundle.transfer.clone import clone
 from modelops_bundle.transfer.pull import pull
 from modelops_bundle.transfer.pull_plan import PullConflict, plan_pull
@@ -251,7 +251,7 @@ def settle(projects: list[Project], store: Callable[[], Any]) -> None:
 
 
 def contents(project: Project, store: Any) -> str | None:
-    from modelops_bundle.baselines import read_baseline
+    from modelops_bundle.project.baselines import read_baseline
 
     known = read_baseline(project, f"{store.location}:latest")
     return known.manifest if known is not None else None

@@ -112,7 +112,7 @@ DATA = "day,place\n1,0.6\n2,0.9\n3,1.4\n4,2.2\n5,2.4\n"
 
 def make_walk_project(root: Path, *, pause: float = 0.0) -> Path:
     """The project, registered. ``pause`` is how long each simulation takes at least, in seconds."""
-    from modelops_bundle.project import init_project, open_project
+    from modelops_bundle.project.project import init_project, open_project
     from modelops_bundle.registering import register
 
     statement = f"time.sleep({pause})" if pause else "pass"

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from textwrap import dedent
 
-from modelops_bundle.project import Project, init_project, open_project
+from modelops_bundle.project.project import Project, init_project, open_project
 from modelops_bundle.registering import register
 
 MODEL = """\

@@ -82,7 +82,7 @@ class Call:
     @cached_property
     def project_root(self) -> Path:
         """The root of the project around the working directory; NotFound where there is none."""
-        from modelops_bundle.project import find_project
+        from modelops_bundle.project.project import find_project
 
         return find_project(self.start).root
 

@@ -17,7 +17,7 @@ from modelops_contracts.errors import InvalidInput
 from modelops_contracts.ports import ArtifactStore
 
 if TYPE_CHECKING:
-    from modelops_bundle.project import Project
+    from modelops_bundle.project.project import Project
 
 __all__ = ["BundleChoice", "find_repository", "open_bundle_store", "split_reference"]
 
@@ -38,7 +38,7 @@ def open_bundle_store(
     project_root: Path, config: Config, choice: BundleChoice
 ) -> Iterator[tuple[ArtifactStore, BundleFacts, Config]]:
     """The store, the bundle in it, and the configuration whose cache takes its tree."""
-    from modelops_bundle.project import open_project
+    from modelops_bundle.project.project import open_project
 
     project = open_project(project_root)
     if choice.reference is not None or not choice.auto:
@@ -70,7 +70,7 @@ def _push(project: Project, store: Any, choice: BundleChoice) -> str:
 
 def _copy_of(project: Project, store: Any, choice: BundleChoice, folder: Path) -> Project:
     """A project with the files that a push would send, after every check a push makes."""
-    from modelops_bundle.project import open_project
+    from modelops_bundle.project.project import open_project
     from modelops_bundle.transfer.push_plan import plan_push
 
     plan = plan_push(project, store, project.default_tag, allow_stale=choice.allow_stale)

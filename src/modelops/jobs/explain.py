@@ -222,7 +222,7 @@ def compare_code(name: str, before: bytes, after: bytes) -> list[str]:
 
 def _meanings(content: bytes) -> dict[str, str]:
     """Canonical text by name of every function and class, methods as ``Class.method``."""
-    from modelops_bundle.fingerprint import canonical_form
+    from modelops_bundle.code.fingerprint import canonical_form
 
     tree = ast.parse(content)
     found: dict[str, str] = {}

@@ -49,7 +49,7 @@ def find_kept(
 
 
 def _bundle_codes(config: Config, project_root: Path) -> Iterator[str]:
-    from modelops_bundle.project import open_project
+    from modelops_bundle.project.project import open_project
     from modelops_bundle.registry import load_registry
 
     registry = load_registry(project_root)

@@ -148,7 +148,7 @@ def _refusal(folder: JobFolder, differing: Mapping[str, tuple[Any, Any]]) -> Con
 
 def _follows_the_project(folder: JobFolder, project_root: Path) -> bool:
     """A job of a bundle that was named has nothing to do with the project's files."""
-    from modelops_bundle.project import open_project
+    from modelops_bundle.project.project import open_project
 
     tag = folder.read_document(folder.bundle).get("tag", "")
     return bool(tag == open_project(project_root).default_tag)

@@ -133,8 +133,8 @@ def create_project(
     Without a template the project is empty. Raises Conflict with every path that is taken already,
     InvalidInput for a name that no registry accepts; nothing is written then.
     """
-    from modelops_bundle.config import repository_from
-    from modelops_bundle.project import init_project
+    from modelops_bundle.project.config import repository_from
+    from modelops_bundle.project.project import init_project
 
     files = {} if template is None else template.files()
     _refuse_taken(root, [*files, BUNDLE_STORAGE_DIR])

@@ -11,11 +11,11 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, BinaryIO
 
-from modelops_bundle.config import check_tag, is_repository
 from modelops_bundle.oci import media_types
 from modelops_bundle.oci.external import ExternalBlobs
 from modelops_bundle.oci.reference import is_digest
 from modelops_bundle.oci.verifying import OtherBytes, VerifyingReader
+from modelops_bundle.project.config import check_tag, is_repository
 from modelops_contracts.atomic import FileLock, write_atomically
 from modelops_contracts.errors import Conflict, IntegrityError, InvalidInput, NotFound, nearest
 from modelops_contracts.expected import ANYTHING, Expected

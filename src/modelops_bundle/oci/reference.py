@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
-from modelops_bundle.config import check_tag, is_repository
+from modelops_bundle.project.config import check_tag, is_repository
 from modelops_contracts.errors import InvalidInput
 
 _DIGEST = re.compile(r"sha256:[0-9a-f]{64}")

@@ -14,7 +14,6 @@ from pathlib import Path
 from typing import Any, BinaryIO
 from urllib.parse import urljoin
 
-from modelops_bundle.config import check_tag, is_repository
 from modelops_bundle.oci import media_types
 from modelops_bundle.oci.answers import Answer
 from modelops_bundle.oci.auth import CredentialSource
@@ -29,6 +28,7 @@ from modelops_bundle.oci.reference import is_digest
 from modelops_bundle.oci.referrers import ask_referrers
 from modelops_bundle.oci.upload import BlobUpload
 from modelops_bundle.oci.verifying import VerifyingReader
+from modelops_bundle.project.config import check_tag, is_repository
 from modelops_contracts.atomic import write_atomically
 from modelops_contracts.errors import Conflict, IntegrityError, InvalidInput, NotFound, nearest
 from modelops_contracts.expected import ANYTHING, Expected

@@ -13,10 +13,10 @@ from pathlib import Path
 from typing import Any, BinaryIO
 from urllib.parse import parse_qsl, quote, urlencode, urljoin, urlsplit
 
-from modelops_bundle.hashing import Sha256, read_blocks
 from modelops_bundle.oci.answers import Answer, Broken
 from modelops_bundle.oci.http import Body, RegistryHttp
 from modelops_bundle.oci.verifying import OtherBytes
+from modelops_bundle.snapshot.hashing import Sha256, read_blocks
 from modelops_contracts.errors import InvalidInput, ModelOpsError, NotFound, Unavailable
 
 WHOLE = 4 * 1024 * 1024

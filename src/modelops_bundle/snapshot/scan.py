@@ -137,7 +137,7 @@ def hash_file(file: Path) -> str:
 def _hash_both(file: Path, size: int, frame: tuple[bytes, bytes] | None) -> tuple[str, str | None]:
     if frame is None:
         return hash_file(file), None
-    from modelops_bundle.hashing import hash_framed
+    from modelops_bundle.snapshot.hashing import hash_framed
 
     with file.open("rb", buffering=0) as stream:
         sha256, framed, length = hash_framed(stream, size, *frame)

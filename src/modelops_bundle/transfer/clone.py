@@ -8,14 +8,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from modelops_bundle.baselines import write_baseline
-from modelops_bundle.cache import fetch_index
-from modelops_bundle.fetching import fetch_layers
-from modelops_bundle.manifest import BundleIndex
+from modelops_bundle.artifact.manifest import BundleIndex
+from modelops_bundle.cache.bundle_cache import fetch_index
+from modelops_bundle.cache.fetching import fetch_layers
 from modelops_bundle.oci.reference import is_digest
 from modelops_bundle.oci.store import BundleStore
-from modelops_bundle.project import init_project, open_project
-from modelops_bundle.tracking import write_tracked
+from modelops_bundle.project.baselines import write_baseline
+from modelops_bundle.project.project import init_project, open_project
+from modelops_bundle.project.tracking import write_tracked
 from modelops_contracts.atomic import write_atomically
 from modelops_contracts.errors import Conflict
 from modelops_contracts.places import BUNDLE_STORAGE_DIR, REGISTRY_PATH

@@ -7,19 +7,19 @@ import shutil
 from dataclasses import dataclass
 from pathlib import Path
 
-from modelops_bundle.journal import (
+from modelops_bundle.oci.store import BundleStore
+from modelops_bundle.project.project import Project
+from modelops_bundle.recovery.full_disk import naming_room
+from modelops_bundle.recovery.journal import (
     Agreement,
     Journal,
     Step,
     carry_out,
     new_staging,
 )
-from modelops_bundle.oci.store import BundleStore
-from modelops_bundle.project import Project
-from modelops_bundle.room import naming_room
+from modelops_bundle.recovery.writing import write_project
 from modelops_bundle.transfer.pull_plan import PullPlan, plan_pull, refuse_conflicts
 from modelops_bundle.transfer.pull_staging import stage_files
-from modelops_bundle.writing import write_project
 from modelops_contracts.places import REGISTRY_PATH
 from modelops_contracts.ports import Reporter
 

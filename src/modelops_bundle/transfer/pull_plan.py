@@ -6,15 +6,15 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
-from modelops_bundle.baselines import read_baseline
-from modelops_bundle.cache import fetch_index
-from modelops_bundle.codebase import open_codebase
-from modelops_bundle.config import check_tag
+from modelops_bundle.artifact.manifest import BundleIndex
+from modelops_bundle.cache.bundle_cache import fetch_index
+from modelops_bundle.code.codebase import open_codebase
 from modelops_bundle.diff import State
-from modelops_bundle.manifest import BundleIndex
 from modelops_bundle.oci.store import BundleStore
-from modelops_bundle.project import Project
-from modelops_bundle.tracking import read_tracked
+from modelops_bundle.project.baselines import read_baseline
+from modelops_bundle.project.config import check_tag
+from modelops_bundle.project.project import Project
+from modelops_bundle.project.tracking import read_tracked
 from modelops_bundle.transfer.merging import (
     FileConflict,
     FilePlan,

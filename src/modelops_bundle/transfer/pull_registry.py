@@ -7,12 +7,12 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from modelops_bundle.baselines import Baseline, registry_before_push
+from modelops_bundle.artifact.manifest import BundleIndex
+from modelops_bundle.cache.fetching import fetch_layers
 from modelops_bundle.diff import State
-from modelops_bundle.fetching import fetch_layers
-from modelops_bundle.manifest import BundleIndex
 from modelops_bundle.oci.store import BundleStore
-from modelops_bundle.project import Project
+from modelops_bundle.project.baselines import Baseline, registry_before_push
+from modelops_bundle.project.project import Project
 from modelops_bundle.transfer.merging import (
     Side,
     merge_registries,

@@ -6,13 +6,13 @@ import hashlib
 from collections.abc import Collection
 from pathlib import Path
 
-from modelops_bundle.fetching import fetch_layers
-from modelops_bundle.journal import (
+from modelops_bundle.cache.fetching import fetch_layers
+from modelops_bundle.cache.sharing import copy_known, find_in_trees
+from modelops_bundle.oci.store import BundleStore
+from modelops_bundle.recovery.journal import (
     BASE_REGISTRY,
     FILES,
 )
-from modelops_bundle.oci.store import BundleStore
-from modelops_bundle.sharing import copy_known, find_in_trees
 from modelops_bundle.snapshot.index import FileRow
 from modelops_bundle.transfer.pull_plan import PullPlan
 from modelops_bundle.transfer.pull_registry import registry_of

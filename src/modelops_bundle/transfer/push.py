@@ -8,11 +8,11 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING
 
-from modelops_bundle.config import check_tag
-from modelops_bundle.project import Project
+from modelops_bundle.project.config import check_tag
+from modelops_bundle.project.project import Project
+from modelops_bundle.recovery.writing import write_project
 from modelops_bundle.transfer.push_memo import recall_push, remember_push
 from modelops_bundle.transfer.push_summary import PushResult, PushSummary
-from modelops_bundle.writing import write_project
 
 if TYPE_CHECKING:
     from modelops_bundle.oci.store import BundleStore
@@ -70,7 +70,7 @@ def _plan_and_record(
     project: Project, store: BundleStore, tag: str | None, *, allow_stale: bool, force: bool
 ) -> PushPlan:
     """Plan a push, and write what the project itself will say afterwards."""
-    from modelops_bundle.codebase import open_codebase
+    from modelops_bundle.code.codebase import open_codebase
     from modelops_bundle.preflight import remember_sketches
     from modelops_bundle.transfer.push_plan import plan_push
     from modelops_bundle.transfer.push_work import record_registry

@@ -6,14 +6,14 @@ import io
 from functools import partial
 from typing import TYPE_CHECKING, BinaryIO
 
-from modelops_bundle.manifest import Layer
+from modelops_bundle.artifact.manifest import Layer
 from modelops_bundle.oci.parallel import run_parallel
 from modelops_bundle.snapshot.index import bundle_mode
 from modelops_contracts.registry import REGISTRY_PATH
 
 if TYPE_CHECKING:
+    from modelops_bundle.artifact.packing import OpenFile, PackedLayer
     from modelops_bundle.oci.store import BundleStore
-    from modelops_bundle.packing import OpenFile, PackedLayer
     from modelops_bundle.transfer.push_plan import PushPlan
     from modelops_contracts.ports import Reporter
 
@@ -25,7 +25,7 @@ def send_layers(
 
     Raises `Conflict` for a file that is not what the plan says any more.
     """
-    from modelops_bundle.packing import pack_layer
+    from modelops_bundle.artifact.packing import pack_layer
 
     rows = {row.path: row for row in plan.rows}
     open_file = _opener(plan)
@@ -61,8 +61,8 @@ def send_layers(
 
 def _send(store: BundleStore, packed: PackedLayer, path: str) -> None:
     """Send a layer; its digest also proves that no file changed since it was packed."""
+    from modelops_bundle.artifact.packing import changed_while_packed
     from modelops_bundle.oci.verifying import OtherBytes
-    from modelops_bundle.packing import changed_while_packed
 
     try:
         with packed.open() as stream:
@@ -72,7 +72,7 @@ def _send(store: BundleStore, packed: PackedLayer, path: str) -> None:
 
 
 def _opener(plan: PushPlan) -> OpenFile:
-    from modelops_bundle.packing import changed_while_packed
+    from modelops_bundle.artifact.packing import changed_while_packed
 
     root = plan.project.root
     rows = {row.path: row for row in plan.rows}

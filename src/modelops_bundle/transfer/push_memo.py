@@ -6,16 +6,16 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from modelops_bundle.baselines import base_registry_path, baseline_path
 from modelops_bundle.findings import finding_from_json
-from modelops_bundle.interruption import find_interruption
-from modelops_bundle.memo import recall, remember
-from modelops_bundle.project import Project
+from modelops_bundle.project.baselines import base_registry_path, baseline_path
+from modelops_bundle.project.project import Project
+from modelops_bundle.recovery.interruption import find_interruption
+from modelops_bundle.status.memo import recall, remember
 from modelops_bundle.transfer.push_summary import PushResult, PushSummary
 from modelops_contracts.errors import NotFound
 
 if TYPE_CHECKING:
-    from modelops_bundle.codebase import Evidence
+    from modelops_bundle.code.codebase import Evidence
     from modelops_bundle.oci.store import BundleStore
     from modelops_bundle.transfer.push_plan import PushPlan
 

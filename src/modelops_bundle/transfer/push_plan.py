@@ -6,16 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
-from modelops_bundle.baselines import read_baseline, read_pushes
-from modelops_bundle.cache import fetch_index
-from modelops_bundle.checking import find_new
-from modelops_bundle.codebase import Codebase, open_codebase
-from modelops_bundle.config import check_tag
-from modelops_bundle.diff import FileChanges, compare_files, undone_by
-from modelops_bundle.findings import Finding
-from modelops_bundle.guard import refuse_secrets
-from modelops_bundle.interruption import find_interruption
-from modelops_bundle.manifest import (
+from modelops_bundle.artifact.manifest import (
     FORMAT,
     PACKING,
     BundleIndex,
@@ -23,12 +14,21 @@ from modelops_bundle.manifest import (
     content_digest,
     sha256_of,
 )
-from modelops_bundle.placement import LARGE_FILE, Bucket, place_files
+from modelops_bundle.artifact.placement import LARGE_FILE, Bucket, place_files
+from modelops_bundle.cache.bundle_cache import fetch_index
+from modelops_bundle.code.codebase import Codebase, open_codebase
+from modelops_bundle.diff import FileChanges, compare_files, undone_by
+from modelops_bundle.drift.checking import find_new
+from modelops_bundle.findings import Finding
 from modelops_bundle.preflight import Preflight, refuse_unready, run_preflight
-from modelops_bundle.project import Project
+from modelops_bundle.project.baselines import read_baseline, read_pushes
+from modelops_bundle.project.config import check_tag
+from modelops_bundle.project.guard import refuse_secrets
+from modelops_bundle.project.project import Project
+from modelops_bundle.project.tracking import refuse_bad_link, refuse_bad_name
+from modelops_bundle.recovery.interruption import find_interruption
 from modelops_bundle.registry import load_registry
 from modelops_bundle.snapshot.index import FileRow
-from modelops_bundle.tracking import refuse_bad_link, refuse_bad_name
 from modelops_bundle.transfer.push_summary import PushSummary
 from modelops_contracts.errors import Conflict, InvalidInput, NotFound
 from modelops_contracts.registry import REGISTRY_PATH, BundleRegistry, EnvironmentRecord
@@ -222,14 +222,14 @@ def _frame(path: str, size: int, mode: str) -> tuple[bytes, bytes] | None:
     """Have the tar of a large file hashed in the pass that hashes the file."""
     if size < LARGE_FILE:
         return None
-    from modelops_bundle.packing import frame_of
+    from modelops_bundle.artifact.packing import frame_of
 
     return frame_of(FileRow(path, size, "", mode))
 
 
 def _with_renames(codebase: Codebase, preflight: Preflight) -> Preflight:
     """Let the findings name the command for what was probably renamed."""
-    from modelops_bundle.refreshing import name_commands, plan_refresh
+    from modelops_bundle.drift.refreshing import name_commands, plan_refresh
 
     plan = plan_refresh(codebase, preflight.checked.registry)
     likely = (*plan.decisions, *plan.guesses)

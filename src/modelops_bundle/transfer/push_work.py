@@ -10,17 +10,23 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from modelops_bundle.baselines import (
+from modelops_bundle.artifact.manifest import (
+    BundleIndex,
+    Layer,
+    build_config,
+    build_manifest,
+    sha256_of,
+)
+from modelops_bundle.oci import media_types
+from modelops_bundle.project.baselines import (
     base_registry_path,
     read_baseline,
     record_push,
     write_baseline,
 )
-from modelops_bundle.manifest import BundleIndex, Layer, build_config, build_manifest, sha256_of
-from modelops_bundle.mounting import offer_mounts
-from modelops_bundle.oci import media_types
-from modelops_bundle.room import naming_room
-from modelops_bundle.tracking import read_tracked, write_tracked
+from modelops_bundle.project.tracking import read_tracked, write_tracked
+from modelops_bundle.recovery.full_disk import naming_room
+from modelops_bundle.transfer.mounting import offer_mounts
 from modelops_bundle.transfer.push_layers import send_layers
 from modelops_bundle.transfer.push_plan import PushPlan, current_digest, entry_digests
 from modelops_bundle.transfer.push_summary import PushResult
@@ -112,7 +118,7 @@ def _send(plan: PushPlan, store: BundleStore, reporter: Reporter) -> PushResult:
 
 def _leave_record(plan: PushPlan, done: PushResult, store: BundleStore) -> PushResult:
     """Say beside the bundle who pushed it and from which commit."""
-    from modelops_bundle.push_records import leave_record, record_for
+    from modelops_bundle.artifact.push_records import leave_record, record_for
 
     files = [row.path for row in plan.rows]
     record = record_for(plan.project, done.manifest, files, plan.remote)

@@ -7,11 +7,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import partial
 
-from modelops_bundle.cache import fetch_index
-from modelops_bundle.manifest import BundleIndex, Layer, config_of, sha256_of
+from modelops_bundle.artifact.manifest import BundleIndex, Layer, config_of, sha256_of
+from modelops_bundle.artifact.raw_layers import is_outside, open_raw, raw_size
+from modelops_bundle.cache.bundle_cache import fetch_index
 from modelops_bundle.oci.parallel import run_parallel
 from modelops_bundle.oci.store import BundleStore
-from modelops_bundle.raw_layers import is_outside, open_raw, raw_size
 from modelops_contracts.errors import IntegrityError, NotFound
 from modelops_contracts.ports import NullReporter, Reporter
 

@@ -11,12 +11,12 @@ from pathlib import Path
 
 import pytest
 
-from modelops_bundle import journal as journal_module
 from modelops_bundle.oci.layout import LayoutStore
-from modelops_bundle.project import Project, open_project
+from modelops_bundle.project.project import Project, open_project
+from modelops_bundle.recovery import journal as journal_module
 from modelops_bundle.registering import refresh, register, set_target_set
 from modelops_bundle.registry import RegisterOptions, load_registry
-from modelops_bundle.status import read_status
+from modelops_bundle.status.reading import read_status
 from modelops_bundle.transfer.clone import clone
 from modelops_bundle.transfer.pull import pull
 from modelops_bundle.transfer.push import apply_push, plan_push, push

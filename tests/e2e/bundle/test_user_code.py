@@ -8,10 +8,10 @@ from pathlib import Path
 import pytest
 
 from modelops_bundle.oci.layout import LayoutStore
-from modelops_bundle.project import Project
+from modelops_bundle.project.project import Project
 from modelops_bundle.registering import refresh, register
 from modelops_bundle.registry import load_registry
-from modelops_bundle.status import read_status
+from modelops_bundle.status.reading import read_status
 from modelops_bundle.transfer.push import push
 from modelops_contracts.errors import Conflict, InvalidInput
 from support.projects import FILES, edit, make_registered

@@ -178,7 +178,7 @@ def test_a_damaged_bundle_fails_verification(lab: Lab, registry: FaultyRegistry)
 
 
 def test_the_cache_is_shown_and_emptied(lab: Lab) -> None:
-    from modelops_bundle.cache import BundleCache
+    from modelops_bundle.cache.bundle_cache import BundleCache
     from modelops_bundle.oci.layout import LayoutStore
 
     mine = lab.of("mine")

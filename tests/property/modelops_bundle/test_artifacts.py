@@ -10,15 +10,15 @@ from pathlib import Path
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from modelops_bundle import guard
+from modelops_bundle.artifact.manifest import Layer, content_digest, safe_path, sha256_of
+from modelops_bundle.artifact.packing import pack_layer, tar_header
+from modelops_bundle.artifact.placement import MOST_LAYERS, place_files
+from modelops_bundle.artifact.unpacking import unpack_layer
 from modelops_bundle.diff import compare_files, undone_by
-from modelops_bundle.manifest import Layer, content_digest, safe_path, sha256_of
 from modelops_bundle.oci import media_types
-from modelops_bundle.packing import pack_layer, tar_header
-from modelops_bundle.placement import MOST_LAYERS, place_files
+from modelops_bundle.project import guard
+from modelops_bundle.project.tracking import read_tracked, write_tracked
 from modelops_bundle.snapshot.index import FileRow
-from modelops_bundle.tracking import read_tracked, write_tracked
-from modelops_bundle.unpacking import unpack_layer
 
 names = st.text(st.characters(codec="utf-8", exclude_characters="/\0\r"), min_size=1, max_size=12)
 paths = st.lists(names, min_size=1, max_size=3).map("/".join)

@@ -13,8 +13,9 @@ import pytest
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
-from modelops_bundle.codebase import open_codebase
-from modelops_bundle.project import Project, init_project, open_project
+from modelops_bundle.code.codebase import open_codebase
+from modelops_bundle.project.project import Project, init_project, open_project
+from modelops_bundle.project.tracking import read_tracked, write_tracked
 from modelops_bundle.registering import refresh
 from modelops_bundle.registry import (
     RegisterOptions,
@@ -24,7 +25,6 @@ from modelops_bundle.registry import (
     save_registry,
     validate_registry,
 )
-from modelops_bundle.tracking import read_tracked, write_tracked
 from modelops_contracts.registry import BundleRegistry, Entry, Kind
 from support.projects import PYPROJECT, write_files
 

@@ -11,8 +11,8 @@ import pytest
 
 from modelops_bundle.choosing import add_files, remove_files
 from modelops_bundle.oci.layout import LayoutStore
-from modelops_bundle.project import Project, open_project
-from modelops_bundle.tracking import read_tracked
+from modelops_bundle.project.project import Project, open_project
+from modelops_bundle.project.tracking import read_tracked
 from modelops_bundle.transfer.push import push
 from modelops_contracts.errors import InvalidInput, ModelOpsError, NotFound
 from support.projects import make_project, make_registered, write_files

@@ -9,7 +9,7 @@ import pytest
 
 from modelops_bundle.export import MARK, ExportPlan, apply_export, plan_export
 from modelops_bundle.oci.layout import LayoutStore
-from modelops_bundle.project import Project
+from modelops_bundle.project.project import Project
 from modelops_bundle.transfer.push import push
 from modelops_contracts.errors import Conflict
 from support.projects import FILES, edit, make_registered

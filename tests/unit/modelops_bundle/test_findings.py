@@ -8,10 +8,10 @@ import pytest
 
 from modelops_bundle.findings import Finding
 from modelops_bundle.oci.layout import LayoutStore
-from modelops_bundle.project import Project
+from modelops_bundle.project.project import Project
 from modelops_bundle.registering import refresh, register
 from modelops_bundle.registry import RegisterOptions, load_registry, validate_registry
-from modelops_bundle.status import read_status
+from modelops_bundle.status.reading import read_status
 from modelops_bundle.transfer.push import push
 from support.projects import edit, make_registered, write_files
 

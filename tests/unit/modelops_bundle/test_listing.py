@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 from pathlib import Path
 
-from modelops_bundle.cache import fetch_index
+from modelops_bundle.cache.bundle_cache import fetch_index
 from modelops_bundle.listing import summarise_tags
 from modelops_bundle.oci.layout import LayoutStore
 from modelops_bundle.transfer.push import push

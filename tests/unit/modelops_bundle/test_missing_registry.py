@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 
 from modelops_bundle.oci.layout import LayoutStore
-from modelops_bundle.project import Project, init_project
+from modelops_bundle.project.project import Project, init_project
+from modelops_bundle.project.tracking import write_tracked
 from modelops_bundle.registering import (
     delete_target_set,
     refresh,
@@ -17,8 +18,7 @@ from modelops_bundle.registering import (
     unregister,
 )
 from modelops_bundle.registry import load_registry
-from modelops_bundle.status import read_status
-from modelops_bundle.tracking import write_tracked
+from modelops_bundle.status.reading import read_status
 from modelops_bundle.transfer.push import push
 from modelops_contracts.errors import Conflict
 from support.projects import edit, make_project, make_registered

@@ -4,9 +4,10 @@ from pathlib import Path
 
 import pytest
 
-from modelops_bundle.planning import RegisterOptions
-from modelops_bundle.project import Project
-from modelops_bundle.refreshing import RefreshOptions
+from modelops_bundle.drift.planning import RegisterOptions
+from modelops_bundle.drift.refreshing import RefreshOptions
+from modelops_bundle.project.project import Project
+from modelops_bundle.project.tracking import read_tracked
 from modelops_bundle.registering import (
     delete_target_set,
     refresh,
@@ -15,7 +16,6 @@ from modelops_bundle.registering import (
     unregister,
 )
 from modelops_bundle.registry import load_registry, resolve_entry, validate_registry
-from modelops_bundle.tracking import read_tracked
 from modelops_contracts.errors import Conflict, InvalidInput, NotFound
 from support.projects import FILES, edit, make_project, make_registered, write_files
 

@@ -11,7 +11,7 @@ import pytest
 
 from modelops_bundle.choosing import add_files
 from modelops_bundle.oci.layout import LayoutStore
-from modelops_bundle.project import Project
+from modelops_bundle.project.project import Project
 from modelops_bundle.registering import refresh, register, set_target_set
 from modelops_bundle.registry import RegisterOptions, load_registry
 from modelops_bundle.transfer.push import push

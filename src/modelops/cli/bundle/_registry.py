@@ -14,8 +14,8 @@ from modelops.cli._console import Screen
 from modelops_contracts.errors import NotFound
 
 if TYPE_CHECKING:
-    from modelops_bundle.changes import Change
-    from modelops_bundle.project import Project
+    from modelops_bundle.drift.changes import Change
+    from modelops_bundle.project.project import Project
     from modelops_bundle.registry import RegisterOptions, RegistryResult
     from modelops_contracts.registry import Kind
 
@@ -216,7 +216,7 @@ def register_path(
 
     Of a folder every file is planned first, so that a mistake in one of them changes nothing.
     """
-    from modelops_bundle.project import find_project
+    from modelops_bundle.project.project import find_project
     from modelops_bundle.registering import register
 
     project = find_project(call.start)
@@ -235,7 +235,7 @@ def register_path(
 
 def refresh_instead(call: Call, *, dry_run: bool) -> RegistryChange:
     """What --regen-all of the existing suite means here; options of one file say nothing then."""
-    from modelops_bundle.project import find_project
+    from modelops_bundle.project.project import find_project
     from modelops_bundle.registering import refresh
 
     call.console.warn("--regen-all is mops bundle refresh; PATH and the other options are ignored")
@@ -246,10 +246,10 @@ def refresh_instead(call: Call, *, dry_run: bool) -> RegistryChange:
 
 def files_with(project: Project, kind: Kind, folder: Path) -> list[str]:
     """The Python files below a folder that define something of that kind, or did."""
-    from modelops_bundle.codebase import open_codebase
-    from modelops_bundle.registration import definitions_of
+    from modelops_bundle.code.codebase import open_codebase
+    from modelops_bundle.drift.registration import definitions_of
+    from modelops_bundle.project.tracking import relative_path
     from modelops_bundle.registry import load_registry
-    from modelops_bundle.tracking import relative_path
 
     registry = load_registry(project.root)
     codebase = open_codebase(project)

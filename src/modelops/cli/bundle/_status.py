@@ -10,8 +10,8 @@ from modelops.cli._call import Call
 from modelops.cli.bundle._stores import open_project_store
 
 if TYPE_CHECKING:
-    from modelops_bundle.project import Project
-    from modelops_bundle.status import ProjectStatus
+    from modelops_bundle.project.project import Project
+    from modelops_bundle.status.reading import ProjectStatus
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,8 +59,8 @@ def read_project(call: Call, *, remote: bool = False) -> ProjectStatus:
     With `remote` the tag is looked up where bundles are kept; else nobody is asked.
     """
     from modelops import wiring
-    from modelops_bundle.project import find_project
-    from modelops_bundle.status import read_status
+    from modelops_bundle.project.project import find_project
+    from modelops_bundle.status.reading import read_status
 
     project = find_project(call.start)
     place = wiring.locate_artifacts(call.config, project.repository)
@@ -70,7 +70,7 @@ def read_project(call: Call, *, remote: bool = False) -> ProjectStatus:
 
 def warn_of_interruption(call: Call, project: Project) -> None:
     """Say that a pull was interrupted, where an answer shows files that it did not finish."""
-    from modelops_bundle.interruption import find_interruption
+    from modelops_bundle.recovery.interruption import find_interruption
 
     found = find_interruption(project)
     if found is not None:

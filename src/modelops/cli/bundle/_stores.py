@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from modelops.cli._call import Call
 
 if TYPE_CHECKING:
-    from modelops_bundle.project import Project
+    from modelops_bundle.project.project import Project
 
 
 def open_store(call: Call, reference: str | None) -> tuple[Any, str]:
@@ -18,7 +18,7 @@ def open_store(call: Call, reference: str | None) -> tuple[Any, str]:
     if reference is not None:
         store, wanted, _ = wiring.open_reference(call.config, reference, tell=call.console.note)
         return store, wanted
-    from modelops_bundle.project import find_project
+    from modelops_bundle.project.project import find_project
 
     project = find_project(call.start)
     return open_project_store(call, project), project.default_tag
@@ -35,8 +35,8 @@ def open_project_store(call: Call, project: Project) -> Any:
 
 def own_push(call: Call, reference: str) -> Mapping[str, Any]:
     """What the project here remembers of its last push to a reference; empty without either."""
-    from modelops_bundle.baselines import read_pushes
-    from modelops_bundle.project import find_project
+    from modelops_bundle.project.baselines import read_pushes
+    from modelops_bundle.project.project import find_project
     from modelops_contracts.errors import NotFound
 
     try:

@@ -55,7 +55,7 @@ def add(call: Call, paths: Sequence[str], force: bool, allow_secret: Sequence[st
     PATH is a file, a folder, or a quoted pattern. What looks like a secret is refused.
     """
     from modelops_bundle.choosing import add_files
-    from modelops_bundle.project import find_project
+    from modelops_bundle.project.project import find_project
 
     if not paths and not allow_secret:
         raise click.UsageError("which files? name at least one PATH")

@@ -59,7 +59,7 @@ def render(answer: Difference, screen: Screen) -> Iterator[str]:
 @click.option("--tag", help="Tag to compare with (default: that of the project).")
 def diff(call: Call, tag: str | None) -> Difference:
     """Compare the tracked files here with a pushed bundle; nothing is written."""
-    from modelops_bundle.project import find_project
+    from modelops_bundle.project.project import find_project
     from modelops_bundle.transfer.pull_plan import compare
 
     project = find_project(call.start)

@@ -45,7 +45,7 @@ def init(
 ) -> Initialised:
     """Make a folder a project. All or nothing; none of your files is changed."""
     from modelops.config.environments import load_environment
-    from modelops_bundle.project import init_project
+    from modelops_bundle.project.project import init_project
 
     environment = load_environment(call.config.environment, call.config.paths).name
     pinned = call.flags.get("env")

@@ -74,7 +74,7 @@ def log(call: Call, reference: str | None, limit: int) -> Log:
 
     REF as in `clone`; default: the tag of this project.
     """
-    from modelops_bundle.push_records import add_own_push, read_log
+    from modelops_bundle.artifact.push_records import add_own_push, read_log
 
     store, wanted = open_store(call, reference)
     shown = f"{store.location}{'@' if ':' in wanted else ':'}{wanted}"

@@ -146,7 +146,7 @@ def own_moment(call: Call, reference: str, digest: str) -> str | None:
 
 
 def list_files(store: Any, wanted: str, full: bool, limit: int) -> Manifest:
-    from modelops_bundle.cache import fetch_index
+    from modelops_bundle.cache.bundle_cache import fetch_index
 
     digest = store.resolve(wanted)
     index = fetch_index(store, digest)

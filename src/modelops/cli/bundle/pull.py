@@ -75,7 +75,7 @@ def pull(
 
     Nothing is written when a file was changed here and there (exit code 3).
     """
-    from modelops_bundle.project import find_project
+    from modelops_bundle.project.project import find_project
     from modelops_bundle.transfer.pull import pull as pull_bundle
     from modelops_bundle.transfer.pull_plan import plan_pull, refuse_conflicts
 

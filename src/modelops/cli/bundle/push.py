@@ -78,7 +78,7 @@ def push(
 
     Nothing is pushed when the registry does not fit the code (exit code 3).
     """
-    from modelops_bundle.project import find_project
+    from modelops_bundle.project.project import find_project
     from modelops_bundle.transfer.push import push as push_bundle
 
     if refresh and dry_run:

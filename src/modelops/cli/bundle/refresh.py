@@ -18,7 +18,7 @@ from modelops.cli.bundle._registry import (
 )
 
 if TYPE_CHECKING:
-    from modelops_bundle.project import Project
+    from modelops_bundle.project.project import Project
     from modelops_bundle.registry import RefreshOptions, RegistryResult
 
 DECIDE = 3
@@ -47,7 +47,7 @@ def refresh(
     Twice in a row changes nothing the second time. A rename that is only likely is asked about
     when something would be lost; without a terminal that is exit code 3, and nothing is written.
     """
-    from modelops_bundle.project import find_project
+    from modelops_bundle.project.project import find_project
     from modelops_bundle.registering import refresh as follow
     from modelops_bundle.registry import RefreshOptions
 

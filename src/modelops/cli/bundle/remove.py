@@ -36,7 +36,7 @@ def remove(call: Call, paths: Sequence[str], delete: bool) -> FilesRemoved:
     PATH is a tracked file, or a folder that holds some. All of them, or none.
     """
     from modelops_bundle.choosing import remove_files
-    from modelops_bundle.project import find_project
+    from modelops_bundle.project.project import find_project
 
     done = remove_files(find_project(call.start), paths, delete=delete, cwd=call.start)
     for path in done.needed:

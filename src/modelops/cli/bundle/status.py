@@ -15,7 +15,7 @@ from modelops.cli.bundle._registry import DecisionRow, FindingRow, as_decision, 
 from modelops.cli.bundle._status import EntryRow, SetRow, entry_row, read_project, set_row
 
 if TYPE_CHECKING:
-    from modelops_bundle.status import ProjectStatus
+    from modelops_bundle.status.reading import ProjectStatus
 
 DRIFT = 3
 EVERYTHING = "*"
@@ -299,15 +299,15 @@ def status(
 
 
 def untracked_files(call: Call, *, include_ignored: bool) -> list[str]:
-    from modelops_bundle.project import find_project
-    from modelops_bundle.untracked import find_untracked
+    from modelops_bundle.project.project import find_project
+    from modelops_bundle.project.untracked import find_untracked
 
     return list(find_untracked(find_project(call.start), include_ignored=include_ignored))
 
 
 def explained_rows(call: Call, wanted: str) -> list[ExplainedRow]:
-    from modelops_bundle.explaining import explain_entries
-    from modelops_bundle.project import find_project
+    from modelops_bundle.project.project import find_project
+    from modelops_bundle.status.explaining import explain_entries
 
     found = explain_entries(find_project(call.start))
     return [

@@ -22,7 +22,7 @@ def unregister(
     call: Call, ids: Sequence[str], kind: str | None, force: bool, dry_run: bool
 ) -> RegistryChange:
     """Take models or targets out of the registry; their files stay tracked."""
-    from modelops_bundle.project import find_project
+    from modelops_bundle.project.project import find_project
     from modelops_bundle.registering import unregister as take_out
 
     project = find_project(call.start)

@@ -53,7 +53,7 @@ class Chosen:
 
 def find_place(call: Call, *, cwd_import: bool = True) -> Place:
     """The project around the working directory, else (if allowed) the directory itself."""
-    from modelops_bundle.project import find_project
+    from modelops_bundle.project.project import find_project
     from modelops_bundle.registry import load_registry
 
     try:

@@ -124,7 +124,7 @@ def check_home(call: Call) -> Check:
 
 
 def check_project(call: Call) -> Check:
-    from modelops_bundle.project import find_project
+    from modelops_bundle.project.project import find_project
 
     try:
         project = find_project(call.start)

@@ -19,7 +19,7 @@ from modelops.engine.environments.requirements import (
     unmet,
 )
 from modelops.engine.environments.spec import EnvironmentSpec, read_ready
-from modelops_bundle.environment import EnvironmentFacts, read_environment
+from modelops_bundle.code.environment import EnvironmentFacts, read_environment
 from modelops_contracts.digests import canonical_json, digest_bytes, environment_digest, file_sha256
 from modelops_contracts.errors import InvalidInput, nearest
 

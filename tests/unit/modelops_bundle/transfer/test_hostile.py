@@ -14,10 +14,10 @@ from typing import Any
 import pytest
 from zstandard import ZstdCompressor
 
-from modelops_bundle.cache import BundleCache
+from modelops_bundle.cache.bundle_cache import BundleCache
 from modelops_bundle.oci import media_types
 from modelops_bundle.oci.layout import LayoutStore
-from modelops_bundle.project import init_project, open_project
+from modelops_bundle.project.project import init_project, open_project
 from modelops_bundle.transfer.clone import clone
 from modelops_bundle.transfer.pull import pull
 from modelops_contracts.errors import IntegrityError, InvalidInput
@@ -245,7 +245,7 @@ def test_the_honest_one_is_taken(tmp_path: Path) -> None:
     ],
 )
 def test_other_artifacts_are_named(manifest: dict[str, Any], text: str) -> None:
-    from modelops_bundle.manifest import config_of
+    from modelops_bundle.artifact.manifest import config_of
 
     with pytest.raises(InvalidInput, match=text):
         config_of(json.dumps(manifest).encode())

@@ -12,17 +12,17 @@ from pathlib import Path
 
 import pytest
 
-from modelops_bundle import packing
-from modelops_bundle.manifest import Layer
+from modelops_bundle.artifact import packing
+from modelops_bundle.artifact.manifest import Layer
+from modelops_bundle.artifact.packing import frame_of, tar_chunks
+from modelops_bundle.cache.receiving import OtherFrame, is_one_plain_file, receive_file
 from modelops_bundle.oci import media_types
 from modelops_bundle.oci.http import Patience
 from modelops_bundle.oci.remote import RemoteStore
-from modelops_bundle.packing import frame_of, tar_chunks
-from modelops_bundle.project import Project
-from modelops_bundle.receiving import OtherFrame, is_one_plain_file, receive_file
+from modelops_bundle.project.project import Project
+from modelops_bundle.project.tracking import read_tracked, write_tracked
 from modelops_bundle.snapshot.index import FileRow, StatIndex
 from modelops_bundle.snapshot.scan import WorkingFiles
-from modelops_bundle.tracking import read_tracked, write_tracked
 from modelops_bundle.transfer.clone import clone
 from modelops_bundle.transfer.push import push
 from modelops_contracts.errors import Conflict, IntegrityError, Unavailable

@@ -10,13 +10,13 @@ from typing import Any
 
 import pytest
 
-from modelops_bundle import journal as journal_module
 from modelops_bundle.oci.http import Patience
 from modelops_bundle.oci.layout import LayoutStore
 from modelops_bundle.oci.remote import RemoteStore
-from modelops_bundle.project import Project, open_project
+from modelops_bundle.project.project import Project, open_project
+from modelops_bundle.project.tracking import read_tracked, write_tracked
+from modelops_bundle.recovery import journal as journal_module
 from modelops_bundle.registering import register
-from modelops_bundle.tracking import read_tracked, write_tracked
 from modelops_bundle.transfer.clone import clone
 from modelops_bundle.transfer.pull import pull
 from modelops_bundle.transfer.pull_plan import PullConflict, compare, plan_pull

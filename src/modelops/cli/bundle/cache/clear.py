@@ -36,8 +36,8 @@ def render(answer: CacheCleared, screen: Screen) -> Iterator[str]:
 @click.option("--dry-run", is_flag=True, help="Say what would be removed, and do nothing.")
 def clear(call: Call, dry_run: bool) -> CacheCleared:
     """Remove everything from the cache of bundles that is not in use; it can be fetched again."""
-    from modelops_bundle.cache import BundleCache
-    from modelops_bundle.cache_clearing import clear_cache
+    from modelops_bundle.cache.bundle_cache import BundleCache
+    from modelops_bundle.cache.clearing import clear_cache
 
     cache = BundleCache(call.config.paths.bundle_cache)
     done = clear_cache(cache, dry_run=dry_run)

@@ -50,7 +50,7 @@ def gc(call: Call, max_size: float, older_than: float, dry_run: bool) -> CacheCl
 
     A bundle that is in use stays.
     """
-    from modelops_bundle.cache import BundleCache
+    from modelops_bundle.cache.bundle_cache import BundleCache
 
     cache = BundleCache(call.config.paths.bundle_cache)
     removed = cache.collect(

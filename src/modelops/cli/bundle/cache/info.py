@@ -12,7 +12,7 @@ from modelops.cli._click import command
 from modelops.cli._console import Screen, plural, size, table
 
 if TYPE_CHECKING:
-    from modelops_bundle.cache import CachedTree
+    from modelops_bundle.cache.bundle_cache import CachedTree
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +43,7 @@ def render(answer: CacheInfo, screen: Screen) -> Iterator[str]:
 @command(answer=CacheInfo, render=render)
 def info(call: Call) -> CacheInfo:
     """Say what the cache of bundles holds."""
-    from modelops_bundle.cache import BundleCache
+    from modelops_bundle.cache.bundle_cache import BundleCache
 
     cache = BundleCache(call.config.paths.bundle_cache)
     rows = [tree_row(tree) for tree in cache.trees()]

@@ -27,7 +27,7 @@ def render(answer: Deleted, screen: Screen) -> Iterator[str]:
 @click.argument("name")
 def delete(call: Call, name: str) -> Deleted:
     """Delete a named set of targets; its targets stay registered."""
-    from modelops_bundle.project import find_project
+    from modelops_bundle.project.project import find_project
     from modelops_bundle.registering import delete_target_set
 
     delete_target_set(find_project(call.start), name)

@@ -26,7 +26,7 @@ def render(answer: TargetSetRow, screen: Screen) -> Iterator[str]:
 )
 def set_(call: Call, name: str, targets: Sequence[str], weights: Sequence[str]) -> TargetSetRow:
     """Make or replace a named set of targets; without --target it holds all of them."""
-    from modelops_bundle.project import find_project
+    from modelops_bundle.project.project import find_project
     from modelops_bundle.registering import set_target_set
 
     project = find_project(call.start)

@@ -1,0 +1,1 @@
+"""Bundles on this machine: fetched, checked, shared by all projects."""

@@ -1,0 +1,1 @@
+"""What a project's code says, read without being run."""

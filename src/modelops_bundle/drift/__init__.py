@@ -1,0 +1,1 @@
+"""Where the registry and the code differ, and the plans that make them agree again."""

@@ -1,0 +1,1 @@
+"""How a project stands to its registry, its code and its store."""
