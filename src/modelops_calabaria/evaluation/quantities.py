@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 import numpy as np
 import polars as pl
 
-from modelops_calabaria.alignment.aligned import AlignedData, Floats
+from modelops_calabaria.alignment.aligned import AlignedData, Bools, Floats
 from modelops_calabaria.alignment.errors import EvaluationError, ObservedDataError
 from modelops_contracts.errors import InvalidValue, nearest
 
@@ -90,21 +90,36 @@ def numeric(quantity: Quantity, aligned: AlignedData, what: str) -> float | Floa
     return aligned.observed(quantity) if isinstance(quantity, str) else float(quantity)
 
 
-def positive(quantity: Quantity, aligned: AlignedData, what: str) -> float | Floats:
-    """As ``numeric``; raises unless every value is finite and above 0."""
+def finite(quantity: Quantity, aligned: AlignedData, what: str) -> float | Floats:
+    """As ``numeric``; raises EvaluationError unless every value is finite."""
     value = numeric(quantity, aligned, what)
     array = np.asarray(value)
-    if not (np.isfinite(array) & (array > 0)).all():
-        raise EvaluationError(
-            f"{what} must be above 0 and finite, got {_first(array, array > 0)}",
-            hint=f"check the number, column or parameter bounds given as {what}",
-        )
+    _require(np.isfinite(array), array, what, "finite")
     return value
 
 
-def _first(array: Floats, good: np.ndarray[Any, np.dtype[np.bool_]]) -> float:
-    bad = array[~good] if array.ndim else array
-    return float(bad.ravel()[0]) if bad.size else float("inf")
+def at_least_zero(quantity: Quantity, aligned: AlignedData, what: str) -> float | Floats:
+    """As ``finite``; raises EvaluationError unless every value is at least 0."""
+    value = finite(quantity, aligned, what)
+    array = np.asarray(value)
+    _require(array >= 0, array, what, "at least 0")
+    return value
+
+
+def positive(quantity: Quantity, aligned: AlignedData, what: str) -> float | Floats:
+    """As ``numeric``; raises EvaluationError unless every value is finite and above 0."""
+    value = numeric(quantity, aligned, what)
+    array = np.asarray(value)
+    _require(np.isfinite(array) & (array > 0), array, what, "above 0 and finite")
+    return value
+
+
+def _require(good: Bools | np.bool_, array: Floats, what: str, rule: str) -> None:
+    if not np.all(good):
+        raise EvaluationError(
+            f"{what} must be {rule}, got {np.atleast_1d(array)[~np.atleast_1d(good)][0]}",
+            hint=f"check the number, column or parameter bounds given as {what}",
+        )
 
 
 def check_quantity(quantity: object, what: str) -> None:

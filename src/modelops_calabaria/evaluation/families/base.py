@@ -138,3 +138,13 @@ def log_choose(n: Floats, k: Floats) -> Floats:
 
     result: Floats = -betaln(k + 1, n - k + 1) - np.log1p(n)
     return result
+
+
+def log_rising(a: Floats, n: Floats) -> Floats:
+    """ln of a (a+1) ... (a+n-1) = ln Γ(a+n) - ln Γ(a), exact also where a is far above n."""
+    from scipy.special import betaln, gammaln
+
+    several = n > 0
+    at_least_one = np.where(several, n, 1.0)
+    result: Floats = np.where(several, gammaln(at_least_one) - betaln(a, at_least_one), 0.0)
+    return result

@@ -99,9 +99,20 @@ class DirichletMultinomial(Family):
         drawn = np.empty_like(alpha)
         stops = [*starts[1:], len(y)]
         for start, stop in zip(starts, stops, strict=True):
-            weights = rng.gamma(alpha[:, start:stop])
-            share = weights / weights.sum(axis=1, keepdims=True)
+            share = _draw_shares(alpha[:, start:stop], rng)
             drawn[:, start:stop] = rng.multinomial(int(y[start:stop].sum()), share)
         result = np.empty_like(drawn)
         result[:, order] = drawn
         return result
+
+
+def _draw_shares(alpha: Floats, rng: np.random.Generator) -> Floats:
+    """One Dirichlet(α) draw per row, by logarithms: a small α draws weights that round to 0.
+
+    Gamma(α) is distributed as Gamma(α + 1) U^(1/α) (Marsaglia and Tsang 2000, section 6).
+    """
+    uniform = 1.0 - rng.random(alpha.shape)
+    logs = np.log(rng.gamma(alpha + 1)) + np.log(uniform) / alpha
+    weights = np.exp(logs - logs.max(axis=1, keepdims=True))
+    shares: Floats = weights / weights.sum(axis=1, keepdims=True)
+    return shares

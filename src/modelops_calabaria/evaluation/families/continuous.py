@@ -14,7 +14,7 @@ from modelops_calabaria.alignment.errors import ObservedDataError
 from modelops_calabaria.evaluation.families.base import SLACK, Family, require_simulated
 from modelops_calabaria.evaluation.quantities import (
     Quantity,
-    numeric,
+    finite,
     positive,
 )
 
@@ -53,11 +53,12 @@ class StudentT(Family):
     nu: Quantity
 
     def pointwise(self, aligned: AlignedData) -> Floats:
-        from scipy.special import gammaln
+        from scipy.special import betaln
 
         sd, nu = positive(self.sd, aligned, "sd"), positive(self.nu, aligned, "nu")
         z = (aligned.observed(self.col) - aligned.simulated(self.col)) / sd
-        height = gammaln((nu + 1) / 2) - gammaln(nu / 2) - 0.5 * np.log(nu * np.pi) - np.log(sd)
+        # The beta function stays exact for large nu, where two log-gammas lose all digits.
+        height = -betaln(nu / 2, 0.5) - 0.5 * np.log(nu) - np.log(sd)
         terms: Floats = height - (nu + 1) / 2 * np.log1p(z * z / nu)
         return terms
 
@@ -84,7 +85,7 @@ class LogNormal(Family):
         _require_above_zero(values, self.col, [f"row {row}" for row in range(len(values))])
 
     def _mean(self, aligned: AlignedData) -> Floats:
-        mean = aligned.simulated(self.col) + numeric(self.floor, aligned, "floor")
+        mean = aligned.simulated(self.col) + finite(self.floor, aligned, "floor")
         require_simulated(aligned, mean >= -SLACK, mean, self.col, "at least 0")
         return np.maximum(mean, 0.0)
 

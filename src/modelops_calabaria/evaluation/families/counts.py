@@ -17,7 +17,8 @@ from modelops_calabaria.evaluation.families.base import (
 )
 from modelops_calabaria.evaluation.quantities import (
     Quantity,
-    numeric,
+    at_least_zero,
+    finite,
     positive,
 )
 
@@ -31,8 +32,8 @@ class _Mean:
     floor: Quantity
 
     def of(self, aligned: AlignedData) -> Floats:
-        scale = numeric(self.scale, aligned, "scale")
-        mean = scale * aligned.simulated(self.col) + numeric(self.floor, aligned, "floor")
+        scale = at_least_zero(self.scale, aligned, "scale")
+        mean = scale * aligned.simulated(self.col) + finite(self.floor, aligned, "floor")
         require_simulated(aligned, mean >= -SLACK, mean, self.col, "a mean of at least 0")
         return np.maximum(mean, 0.0)
 

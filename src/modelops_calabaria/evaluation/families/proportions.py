@@ -14,6 +14,7 @@ from modelops_calabaria.evaluation.families.base import (
     Family,
     counts,
     log_choose,
+    log_rising,
     require_simulated,
 )
 from modelops_calabaria.evaluation.quantities import (
@@ -170,8 +171,6 @@ class BetaBinomialOverdispersed(Family):
     rho: Quantity
 
     def pointwise(self, aligned: AlignedData) -> Floats:
-        from scipy.special import betaln
-
         x, n = _trials(aligned, self.x_col, self.n_col)
         p = _probability(aligned, self.p_col)
         spread = 1 / np.asarray(_open_fraction(self.rho, aligned, "rho")) - 1
@@ -179,7 +178,7 @@ class BetaBinomialOverdispersed(Family):
         inside = (p > 0) & (p < 1)
         safe = np.where(inside, p, 0.5)
         a, b = safe * spread, (1 - safe) * spread
-        terms = betaln(x + a, n - x + b) - betaln(a, b) + log_choose(n, x)
+        terms = log_rising(a, x) + log_rising(b, n - x) - log_rising(spread, n) + log_choose(n, x)
         certain = np.where(x == np.where(p > 0, n, 0.0), 0.0, -np.inf)
         return np.where(inside, terms, certain)
 

@@ -358,3 +358,45 @@ def test_mean_signal_is_refused_where_a_mean_is_no_simulated_value(family: Famil
     table = aligned({"y": [3], "n": [5]}, {"y": [4], "n": [5]})
     with pytest.raises(ValueError, match=f"no sense for {family.name}"):
         LikelihoodEvaluator(family).signal(table)
+
+
+@pytest.mark.parametrize("nu", [1e8, 1e10, 1e12, 1e14, 1e16, 1e100, 1e300])
+def test_student_t_becomes_normal_however_many_degrees_of_freedom(nu: float) -> None:
+    table = aligned({"value": [5.0, -3.0]}, {"value": [4.0, 8.0]})
+    student = student_t_loglik_per_rep("value", 2.0, nu).pointwise(table)
+    normal = normal_loglik_per_rep("value", 2.0).pointwise(table)
+    np.testing.assert_allclose(student, normal, rtol=0, atol=1e3 / nu + 1e-9)
+
+
+@pytest.mark.parametrize("rho", [1e-10, 1e-12, 1e-14, 1e-100])
+def test_beta_binomial_becomes_binomial_as_over_dispersion_vanishes(rho: float) -> None:
+    observed = {"x": [5, 3, 0], "n": [10, 1000, 7]}
+    table = aligned(observed, {"p": [0.4, 0.004, 0.5]})
+    dispersed = beta_binomial_od_loglik_per_rep("p", "x", "n", rho).pointwise(table)
+    plain = binomial_loglik_per_rep("p", "x", "n").pointwise(table)
+    np.testing.assert_allclose(dispersed, plain, rtol=0, atol=max(1e-8, 1e4 * rho))
+
+
+def test_draws_of_categories_that_are_all_but_impossible() -> None:
+    observed = frame(age=["child", "adult"], cases=[2, 3])
+    simulated = [frame(age=["child", "adult"], cases=[0, 0])] * 200
+    table = ExactJoin("age").align(observed, simulated)
+    drawn = dirichlet_multinomial_loglik_per_rep("age", "cases", prior=1e-4).draw(table, RNG)
+    assert (drawn.sum(axis=1) == 5).all()
+    assert 60 < (drawn[:, 0] == 5).sum() < 140, "each category takes it all in half of the draws"
+
+
+@pytest.mark.parametrize("field", ["scale", "floor"])
+@pytest.mark.parametrize("value", [math.nan, math.inf])
+def test_a_scale_or_floor_that_is_no_number_is_not_blamed_on_the_model(
+    field: str, value: float
+) -> None:
+    family = poisson_loglik_per_rep("value", **{field: value})
+    with pytest.raises(EvaluationError, match=f"{field} must be finite"):
+        family(aligned({"value": [1, 2]}, {"value": [1, 2]}))
+
+
+def test_a_negative_scale_is_not_blamed_on_the_model() -> None:
+    table = aligned({"value": [1, 2]}, {"value": [1, 2]})
+    with pytest.raises(EvaluationError, match="scale must be at least 0"):
+        neg_binomial_loglik_per_rep("value", 3.0, scale=-1.0)(table)
