@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from enum import StrEnum
+from numbers import Real
 from typing import Any
 
 import numpy as np
@@ -61,7 +63,7 @@ class ExactJoin:
     ) -> None:
         object.__setattr__(self, "on_cols", column_names(on_cols, "on_cols"))
         object.__setattr__(self, "duplicates", one_of("duplicates", duplicates, DUPLICATES))
-        object.__setattr__(self, "float_key_decimals", float_key_decimals)
+        object.__setattr__(self, "float_key_decimals", _checked_decimals(float_key_decimals))
 
     @property
     def on(self) -> list[str]:
@@ -93,12 +95,12 @@ class AsofJoin:
     """For every observed row the nearest, last earlier-or-equal or first later-or-equal
     simulated row.
 
-    Matching happens within equal ``by`` values and never further than ``tolerance``: a number,
-    a timedelta, ``inf`` for no limit; None means the largest step between consecutive simulated
-    keys of the same replicate and group (half of it for nearest), so nothing is extrapolated
-    beyond one step. Of two equally near rows the earlier one is taken. The result is sorted by
-    (by, on) within each replicate and keeps the matched simulated key as ``<on>_right``. A
-    single table in gives a result without replicate column.
+    Matching happens within equal ``by`` values and never further than ``tolerance``: a number (of
+    days where keys are dates), a timedelta, ``inf`` for no limit; None means the largest step
+    between consecutive simulated keys of the same replicate and group (half of it for nearest),
+    so nothing is extrapolated beyond one step. Of two equally near rows the earlier one is taken.
+    The result is sorted by (by, on) within each replicate and keeps the matched simulated key as
+    ``<on>_right``. A single table in gives a result without replicate column.
     """
 
     on_column: str
@@ -119,6 +121,7 @@ class AsofJoin:
         modes = ("nearest", "backward", "forward")
         object.__setattr__(self, "on_column", column_names(on_column, "on_column")[0])
         object.__setattr__(self, "by", column_names(by, "by") if by else ())
+        column_names(self.on, "on_column and by")
         object.__setattr__(self, "strategy", one_of("strategy", str(strategy), modes))
         object.__setattr__(self, "tolerance", _checked_tolerance(tolerance))
         object.__setattr__(self, "duplicates", one_of("duplicates", duplicates, DUPLICATES))
@@ -176,7 +179,10 @@ class AsofJoin:
         )
 
     def _axis(self, keys: pl.Series) -> tuple[Any, float | None]:
-        """Keys as numbers with the tolerance in the same unit (microseconds, nanoseconds, days)."""
+        """Keys as numbers (days, microseconds, ...) with the tolerance in the same unit.
+
+        Raises AlignmentError for keys that lie on no axis, and for a tolerance of another kind.
+        """
         tolerance = self.tolerance
         dtype = keys.dtype
         if dtype.is_numeric() or dtype == pl.Null:
@@ -195,6 +201,12 @@ class AsofJoin:
             )
         if isinstance(tolerance, timedelta):
             tolerance = tolerance.total_seconds() * _units_per_second(dtype)
+        elif not (dtype == pl.Date or tolerance in {None, 0, math.inf}):
+            raise AlignmentError(
+                f"tolerance {tolerance} has no unit; key {self.on_column!r} holds {dtype}",
+                reason="BAD_OUTPUT",
+                hint="give tolerance as a datetime.timedelta",
+            )
         return keys.to_physical().cast(pl.Float64).to_numpy(), tolerance
 
 
@@ -241,10 +253,11 @@ def _nearest_pairs(
     wanted = wanted_segment * width + np.searchsorted(axis, wanted_on)
     if not len(code):
         return Pairs(np.zeros(0, np.int64), np.zeros(0, np.int64), once=False)
-    chosen, distance = _choose(code, keys, segment, wanted, wanted_segment, wanted_on, mode)
-    limit = _limits(keys, segment, n_replicates * n_groups, mode, tolerance)
-    # A hair of slack: half a step of 0.1 must admit the row half a step away.
-    close = distance <= limit[wanted_segment] * (1 + 1e-9)
+    slack = _rounding(axis, wanted_on)
+    chosen, distance = _choose(code, keys, segment, wanted, wanted_segment, wanted_on, slack, mode)
+    limit = _limits(keys, segment, n_replicates * n_groups, mode, tolerance)[wanted_segment]
+    # Half a step of 0.1 must admit the row half a step away; a limit of 0 means equal keys.
+    close = distance <= np.where(limit > 0, limit * (1 + 1e-9) + slack, limit)
     cells = np.flatnonzero(close & (chosen >= 0))
     chosen = chosen[cells]
     first = np.searchsorted(code, code[chosen], side="left")
@@ -261,9 +274,13 @@ def _choose(
     wanted: Ints,
     wanted_segment: Ints,
     wanted_on: Floats,
+    slack: Floats,
     mode: str,
 ) -> tuple[Ints, Floats]:
-    """Index of the chosen simulated row (-1: none) and its distance along the axis."""
+    """Index of the chosen simulated row (-1: none) and its distance along the axis.
+
+    Distances that differ by rounding alone are equal: 0.5 and 0.6 lie equally far from 0.55.
+    """
     best = np.full(len(wanted), -1, dtype=np.int64)
     distance = np.full(len(wanted), np.inf)
     candidates = []
@@ -276,9 +293,16 @@ def _choose(
         safe = np.where(inside, candidate, 0)
         inside &= segment[safe] == wanted_segment
         apart = np.where(inside, np.abs(keys[safe] - wanted_on), np.inf)
-        better = apart < distance
+        better = apart < distance - slack
         best[better], distance[better] = safe[better], apart[better]
     return best, distance
+
+
+def _rounding(axis: Floats, wanted_on: Floats) -> Floats:
+    """How far rounding moves distances; whole numbers are subtracted without any."""
+    if (axis == np.floor(axis)).all():
+        return np.zeros(len(wanted_on))
+    return 4 * np.finfo(np.float64).eps * np.abs(wanted_on)
 
 
 def _limits(
@@ -315,7 +339,22 @@ def one_of(what: str, value: str, allowed: Sequence[str]) -> str:
 def _checked_tolerance(tolerance: float | timedelta | None) -> float | timedelta | None:
     if tolerance is None:
         return None
+    given: object = tolerance
+    if isinstance(given, bool) or not isinstance(given, timedelta | Real):
+        raise InvalidValue(
+            f"tolerance must be a number, a timedelta or None, got {tolerance!r}",
+            hint="write timedelta(days=1) for a day",
+        )
     limit = tolerance.total_seconds() if isinstance(tolerance, timedelta) else float(tolerance)
     if not limit >= 0:
         raise InvalidValue(f"tolerance must be at least 0, got {tolerance!r}")
     return tolerance
+
+
+def _checked_decimals(decimals: int) -> int:
+    given: object = decimals
+    if isinstance(given, bool) or not isinstance(given, int) or not 0 <= given <= 15:
+        raise InvalidValue(
+            f"float_key_decimals must be a whole number from 0 to 15, got {decimals!r}"
+        )
+    return decimals

@@ -143,14 +143,34 @@ def refuse_duplicates(observed: pl.DataFrame, on: Sequence[str]) -> None:
 def common_keys(
     observed: pl.DataFrame, stacked: Stacked, on: Sequence[str], decimals: int
 ) -> tuple[pl.DataFrame, pl.DataFrame]:
-    """Key columns of both sides in common types."""
+    """Key columns of both sides in common types.
+
+    Raises AlignmentError for types that cannot meet, ObservedDataError where distinct observed
+    keys become equal.
+    """
     both = [
         join_keys(name, observed.get_column(name), stacked.columns.get(name, []), decimals)
         for name in on
     ]
     left = pl.DataFrame([o.alias(f"k{i}") for i, (o, _) in enumerate(both)])
     right = pl.DataFrame([s.alias(f"k{i}") for i, (_, s) in enumerate(both)])
+    _refuse_merged(observed.select(on), left, decimals)
     return left, right
+
+
+def _refuse_merged(keys: pl.DataFrame, compared: pl.DataFrame, decimals: int) -> None:
+    """Refuse distinct observed keys that are one and the same once both sides have one type."""
+    changed = [
+        dtype.is_float() or dtype != keys.dtypes[i] for i, dtype in enumerate(compared.dtypes)
+    ]
+    if not any(changed) or compared.n_unique() == compared.height:
+        return
+    merged = keys.filter(compared.is_duplicated())
+    raise ObservedDataError(
+        f"{merged.height} observed keys cannot be told apart once they are compared "
+        f"(numbers to {decimals} decimals): {show_keys(merged.head(SHOWN_KEYS))}",
+        hint="choose a unit in which they differ, or use ExactJoin with more float_key_decimals",
+    )
 
 
 def equal_pairs(observed: pl.DataFrame, simulated: pl.DataFrame) -> tuple[Ints, Ints]:

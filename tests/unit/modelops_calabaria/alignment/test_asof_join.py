@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import math
-from datetime import date, timedelta
+from datetime import date, datetime, timedelta
 
 import polars as pl
 import pytest
 
 from modelops_calabaria.alignment import AlignmentError, AsofJoin
+from modelops_contracts.errors import InvalidValue
 from support.scoring import frame
 
 
@@ -126,3 +127,39 @@ def test_polars_agrees() -> None:
     ours = AsofJoin("t", strategy="backward", tolerance=math.inf).align(observed, [simulated])
     theirs = observed.sort("t").join_asof(simulated.sort("t"), on="t", strategy="backward")
     assert ours.get_sim_col("y").to_list() == theirs["y_right"].cast(pl.Float64).to_list()
+
+
+@pytest.mark.parametrize("offset", [0.0, 1e3, 1e6])
+def test_ties_are_ties_of_values_not_of_their_rounding(offset: float) -> None:
+    steps = [round(offset + k / 10, 9) for k in range(12)]
+    between = [round(offset + k / 10 + 0.05, 9) for k in range(11)]
+    assert matches("nearest", between, steps) == steps[:-1]
+    assert matches("nearest", between, steps, tolerance=0.05) == steps[:-1]
+
+
+def test_a_tolerance_of_zero_takes_equal_keys_only() -> None:
+    keys = [1_000_000.5, 1_000_000.500000001, 2.0**52 + 1]
+    assert matches("nearest", [2.0**52], keys, tolerance=1) == [2.0**52 + 1]
+    with pytest.raises(AlignmentError, match="no simulated row matches"):
+        matches("nearest", [2.0**52], keys, tolerance=0)
+
+
+def test_a_number_is_no_tolerance_of_time_stamps() -> None:
+    observed = pl.DataFrame({"t": [datetime(2020, 1, 1)], "y": [1]})  # noqa: DTZ001
+    simulated = pl.DataFrame({"t": [datetime(2020, 1, 2)], "y": [1]})  # noqa: DTZ001
+    with pytest.raises(AlignmentError, match="has no unit") as caught:
+        AsofJoin("t", tolerance=1).align(observed, [simulated])
+    assert "timedelta" in str(caught.value.hint)
+    for limit in (timedelta(days=1), math.inf):
+        assert AsofJoin("t", tolerance=limit).align(observed, [simulated]).data["y__sim"][0] == 1
+
+
+def test_by_does_not_hold_the_axis_itself() -> None:
+    with pytest.raises(InvalidValue, match="names a column twice: t, t"):
+        AsofJoin("t", by="t")
+
+
+@pytest.mark.parametrize("tolerance", ["1d", True, [1]])
+def test_a_tolerance_that_is_no_number(tolerance: object) -> None:
+    with pytest.raises(InvalidValue, match="tolerance must be a number, a timedelta or None"):
+        AsofJoin("t", tolerance=tolerance)  # type: ignore[arg-type]

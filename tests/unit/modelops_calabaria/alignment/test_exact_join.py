@@ -9,6 +9,7 @@ import polars as pl
 import pytest
 
 from modelops_calabaria.alignment import AlignmentError, ExactJoin, ObservedDataError
+from modelops_contracts.errors import InvalidValue
 from support.scoring import frame
 
 OBSERVED = frame(day=[1, 2, 3], cases=[5, 6, 7])
@@ -208,3 +209,25 @@ def test_arguments_are_checked() -> None:
         ExactJoin([])
     with pytest.raises(ValueError, match="twice"):
         ExactJoin(["day", "day"])
+
+
+def test_observed_keys_that_rounding_makes_one() -> None:
+    """Else both observed rows would silently take the same simulated row."""
+    observed = frame(dose=[1e-10, 2e-10, 1.0], y=[1, 2, 3])
+    with pytest.raises(ObservedDataError, match=r"cannot be told apart.*9 decimals.*dose=1e-10"):
+        ExactJoin("dose").align(observed, [frame(dose=[1e-10, 1.0], y=[5, 6])])
+    table = ExactJoin("dose", float_key_decimals=12).align(observed, [observed])
+    assert table.get_sim_col("y").to_list() == [1, 2, 3]
+
+
+def test_observed_dates_that_are_one_instant() -> None:
+    observed = frame(t=["2020-01-01", "2020-01-01 00:00:00"], y=[1, 2])
+    simulated = pl.DataFrame({"t": [datetime(2020, 1, 1)], "y": [5]})  # noqa: DTZ001
+    with pytest.raises(ObservedDataError, match="cannot be told apart"):
+        ExactJoin("t").align(observed, [simulated])
+
+
+@pytest.mark.parametrize("decimals", [-1, 16, 2.5, True, "9"])
+def test_decimals_are_checked(decimals: object) -> None:
+    with pytest.raises(InvalidValue, match="float_key_decimals must be a whole number"):
+        ExactJoin("t", float_key_decimals=decimals)  # type: ignore[arg-type]
