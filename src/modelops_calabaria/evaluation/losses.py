@@ -19,7 +19,7 @@ from modelops_calabaria.evaluation.quantities import (
     check_quantity,
     positive,
     quantity_columns,
-    require_observed_columns,
+    require_observed_numbers,
 )
 from modelops_calabaria.evaluation.reduce import metric_names
 
@@ -53,7 +53,7 @@ class PointwiseLoss(ABC):
 
     def check_observed(self, observed: pl.DataFrame) -> None:
         """Refuse observed data this loss can never score. Called once per target."""
-        require_observed_columns(observed, self.observed_columns)
+        require_observed_numbers(observed, self.observed_columns)
 
 
 def _difference(aligned: AlignedData, col: str) -> Floats:

@@ -140,3 +140,21 @@ def require_observed_columns(observed: pl.DataFrame, columns: tuple[str, ...]) -
                 f"its columns are {', '.join(observed.columns)}",
                 hint=f"did you mean {close[0]!r}?" if close else "check the data and the evaluator",
             )
+
+
+def require_observed_numbers(observed: pl.DataFrame, columns: tuple[str, ...]) -> None:
+    """Raise ObservedDataError naming the first column that is absent or holds no finite numbers."""
+    require_observed_columns(observed, columns)
+    for name in columns:
+        series = observed.get_column(name)
+        if not (series.dtype.is_numeric() or series.dtype in {pl.Boolean, pl.Null}):
+            raise ObservedDataError(
+                f"observed column {name!r} holds {series.dtype}, not numbers",
+                hint=f"a stray text such as {series.drop_nulls().head(1).to_list()} makes a whole "
+                "column text; check the file",
+            )
+        if not np.isfinite(series.cast(pl.Float64).drop_nulls().to_numpy()).all():
+            raise ObservedDataError(
+                f"observed column {name!r} has infinite or missing values",
+                hint="correct them, or filter those rows in the target",
+            )

@@ -18,7 +18,7 @@ from modelops_calabaria.alignment.errors import BadOutputError, ObservedDataErro
 from modelops_calabaria.evaluation.quantities import (
     check_quantity,
     quantity_columns,
-    require_observed_columns,
+    require_observed_numbers,
 )
 
 #: Cells evaluated at once: bounds memory for many replicates and stays within a processor's cache.
@@ -84,7 +84,7 @@ class Family(ABC):
 
     def check_observed(self, observed: pl.DataFrame) -> None:
         """Refuse observed data this family can never score. Called once per target."""
-        require_observed_columns(observed, self.observed_columns)
+        require_observed_numbers(observed, self.observed_columns)
         for column in self._held(self.of_counts):
             check_counts(observed, column)
 
@@ -99,7 +99,7 @@ def counts(aligned: AlignedData, column: str) -> Floats:
 def check_counts(observed: pl.DataFrame, column: str) -> None:
     """As ``counts`` for observed data that is not aligned yet."""
     series = observed.get_column(column)
-    if not series.dtype.is_numeric():
+    if series.dtype == pl.Boolean:
         raise ObservedDataError(f"observed column {column!r} holds {series.dtype}, not counts")
     _require_counts(series.cast(pl.Float64).to_numpy(), column, lambda row: f"row {row}")
 

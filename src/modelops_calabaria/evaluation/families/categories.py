@@ -24,6 +24,7 @@ from modelops_calabaria.evaluation.quantities import (
     positive,
     quantity_columns,
     require_observed_columns,
+    require_observed_numbers,
 )
 
 
@@ -54,7 +55,8 @@ class DirichletMultinomial(Family):
         return (self.col,)
 
     def check_observed(self, observed: pl.DataFrame) -> None:
-        require_observed_columns(observed, (self.category_col, *self.by, *self.observed_columns))
+        require_observed_columns(observed, (self.category_col, *self.by))
+        require_observed_numbers(observed, self.observed_columns)
         check_counts(observed, self.col)
 
     def _groups(self, aligned: AlignedData) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:

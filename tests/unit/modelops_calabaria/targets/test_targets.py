@@ -22,9 +22,11 @@ from modelops_calabaria.alignment import (
 from modelops_calabaria.alignment.errors import EvaluationError
 from modelops_calabaria.evaluation.evaluator import annealed_mse, mean_signal_mse
 from modelops_calabaria.evaluation.likelihoods import (
+    log_normal_loglik_per_rep,
     neg_binomial_loglik_per_rep,
     normal_loglik_per_rep,
     poisson_loglik_per_rep,
+    student_t_loglik_per_rep,
 )
 from modelops_calabaria.evaluation.quantities import Param
 from modelops_calabaria.targets import (
@@ -130,6 +132,35 @@ def test_a_csv_with_a_missing_column_is_told_when_the_target_is_made() -> None:
 def test_observed_data_no_parameter_set_could_use(observed: dict[str, Any], words: str) -> None:
     with pytest.raises(ObservedDataError, match=f"target cases: .*{words}"):
         loglik(observed=observed)
+
+
+@pytest.mark.parametrize(
+    "evaluator",
+    [
+        normal_loglik_per_rep("y", 1.0),
+        student_t_loglik_per_rep("y", 1.0, 4.0),
+        log_normal_loglik_per_rep("y", 1.0),
+        poisson_loglik_per_rep("y"),
+        annealed_mse("y"),
+        mean_signal_mse("y"),
+    ],
+)
+@pytest.mark.parametrize(
+    ("values", "words"),
+    [(["1", "n/a"], "'y' holds String, not numbers"), ([1.0, math.inf], "'y' has infinite")],
+)
+def test_observed_values_that_are_no_numbers_are_not_blamed_on_the_model(
+    evaluator: Any, values: list[Any], words: str
+) -> None:
+    make = LossTarget if hasattr(evaluator, "loss_fn") else LikelihoodTarget
+    with pytest.raises(ObservedDataError, match=f"target cases: observed column {words}"):
+        make("cases", "out", {"day": [1, 2], "y": values}, ExactJoin("day"), evaluator)
+
+
+def test_an_observed_spread_that_is_no_number() -> None:
+    data = {"day": [1, 2], "y": [1.0, 2.0], "sd": ["1", "wide"]}
+    with pytest.raises(ObservedDataError, match="'sd' holds String"):
+        LikelihoodTarget("cases", "out", data, ExactJoin("day"), normal_loglik_per_rep("y", "sd"))
 
 
 def test_arguments_are_checked() -> None:
