@@ -25,12 +25,21 @@ if TYPE_CHECKING:
     from modelops_calabaria.alignment.strategy import AlignmentStrategy
     from modelops_calabaria.base_model import BaseModel
     from modelops_calabaria.builder import SimulatorBuilder
-    from modelops_calabaria.calibration.api import calibrate, check, diagnose, evaluate, run_study
+    from modelops_calabaria.calibration.api import (
+        Evaluation,
+        calibrate,
+        check,
+        diagnose,
+        evaluate,
+        run_study,
+    )
     from modelops_calabaria.calibration.builders import (
         CalibrationSpecBuilder,
         OptunaCalibrationBuilder,
     )
     from modelops_calabaria.calibration.result import CalibrationResult
+    from modelops_calabaria.calibration.studies import StudyResult
+    from modelops_calabaria.calibration.study_run import StudyInterrupted
     from modelops_calabaria.constants import SEED_COL
     from modelops_calabaria.decorators import (
         calibration_target,
@@ -81,6 +90,7 @@ if TYPE_CHECKING:
         TargetLikelihoodResult,
         TargetLossResult,
     )
+    from modelops_calabaria.outcome.findings import Finding
     from modelops_calabaria.parameters.config import (
         ConfigSpec,
         ConfigurationSet,
@@ -146,8 +156,10 @@ _HOMES = {
     "ConfigurationSpace": "parameters.config",
     "CoordinateSystem": "parameters.coordinates",
     "EntryRecord": "wire_protocol",
+    "Evaluation": "calibration.api",
     "ExactJoin": "alignment.join",
     "FileSampler": "sampling.file",
+    "Finding": "outcome.findings",
     "GridSampler": "sampling.grid",
     "HaltonSampler": "sampling.halton",
     "Identity": "parameters.transforms",
@@ -191,6 +203,8 @@ _HOMES = {
     "SimulatorBuilder": "builder",
     "SobolSampler": "sampling.sobol",
     "SquaredErrorLoss": "evaluation.losses",
+    "StudyInterrupted": "calibration.study_run",
+    "StudyResult": "calibration.studies",
     "TargetLikelihoodResult": "evaluation.results",
     "TargetLossResult": "evaluation.results",
     "Transform": "parameters.transforms",
@@ -258,8 +272,10 @@ __all__ = [
     "ConfigurationSpace",
     "CoordinateSystem",
     "EntryRecord",
+    "Evaluation",
     "ExactJoin",
     "FileSampler",
+    "Finding",
     "GridSampler",
     "HaltonSampler",
     "Identity",
@@ -302,6 +318,8 @@ __all__ = [
     "SimulatorBuilder",
     "SobolSampler",
     "SquaredErrorLoss",
+    "StudyInterrupted",
+    "StudyResult",
     "TargetLikelihoodResult",
     "TargetLossResult",
     "Transform",

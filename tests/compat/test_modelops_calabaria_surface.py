@@ -55,6 +55,11 @@ KEPT = [
 ]
 
 NEW = [
+    "CalibrationResult",
+    "Evaluation",
+    "Finding",
+    "StudyInterrupted",
+    "StudyResult",
     "LossTarget",
     "LossTargetSet",
     "LikelihoodTarget",

@@ -37,13 +37,8 @@ from modelops_calabaria.calibration.plan import CalibrationPlan, plan_calibratio
 from modelops_calabaria.calibration.result import CalibrationResult
 from modelops_calabaria.calibration.seeds import search_seeds
 from modelops_calabaria.calibration.stopping import stopping_on_interrupt
-from modelops_calabaria.calibration.studies import (
-    StudyResult,
-    complete,
-    run_rows,
-    simulating,
-    study_rows,
-)
+from modelops_calabaria.calibration.studies import StudyResult, complete, study_rows
+from modelops_calabaria.calibration.study_run import StudyInterrupted, StudyRun, simulating
 from modelops_calabaria.diagnostics.numbers import diagnose
 from modelops_calabaria.outcome.findings import FAIL, Finding
 from modelops_calabaria.sampling.study import extend_study
@@ -53,6 +48,8 @@ from modelops_contracts.types import Evaluation
 
 __all__ = [
     "CalibrationResult",
+    "Evaluation",
+    "StudyInterrupted",
     "StudyResult",
     "calibrate",
     "check",
@@ -173,8 +170,9 @@ def run_study(
     """Simulate a design; see :class:`StudyResult` for the tables.
 
     ``design`` is a list of mappings, a frame, a sampler, a pair (sampler, n) or a SimulationStudy.
-    A simulation that fails becomes a row of ``failures``. Raises InvalidInput for what the model
-    does not have.
+    A simulation that fails becomes a row of ``failures``. Nothing is written to disk: Ctrl-C raises
+    StudyInterrupted, whose ``result`` has what was simulated and whose ``resume()`` simulates the
+    rest. Raises InvalidInput for what the model does not have.
     """
     check_service(service)
     reporter = reporter_of(progress)
@@ -196,7 +194,7 @@ def run_study(
         crn=crn,
         base_seed=base_seed,
     )
-    return run_rows(
+    return StudyRun(
         instance,
         rows,
         scenarios=scenarios,
@@ -205,7 +203,7 @@ def run_study(
         config=config,
         reporter=reporter,
         service=service,
-    )
+    ).go()
 
 
 def evaluate(

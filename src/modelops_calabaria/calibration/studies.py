@@ -1,32 +1,22 @@
-"""Running a study in this process: parameter sets times replicates, with tables to look at."""
+"""Studies in a notebook: which rows a design asks for, and the tables that come of them."""
 
 from __future__ import annotations
 
-from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from modelops_calabaria.base_model import BaseModel
-from modelops_calabaria.calibration.local import (
-    Failure,
-    InProcessProvider,
-    LocalModel,
-    Simulating,
-)
-from modelops_calabaria.calibration.remote import ServiceModel
 from modelops_calabaria.sampling.base import SamplingStrategy
-from modelops_calabaria.tables import seed_column
 from modelops_contracts.digests import common_study_seed, study_seed
 from modelops_contracts.errors import InvalidInput
-from modelops_contracts.ports import Reporter, SimulationService
 from modelops_contracts.study import SimulationStudy
-from modelops_contracts.types import Evaluation, UniqueParameterSet
+from modelops_contracts.types import UniqueParameterSet
 
 if TYPE_CHECKING:
     import polars as pl
 
-__all__ = ["StudyResult", "StudyRow", "run_rows", "simulating", "study_rows"]
+__all__ = ["StudyResult", "StudyRow", "complete", "study_rows"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,45 +50,6 @@ class StudyResult:
         when ``to`` was not run or the keys do not tell rows apart.
         """
         return {name: _difference(frame, to, name, on) for name, frame in self.outputs.items()}
-
-
-@dataclass(slots=True)
-class _Tables:
-    """The tables of one output; ``owners[k]`` is the number of the run that made ``frames[k]``."""
-
-    frames: list[pl.DataFrame] = field(default_factory=list)
-    owners: list[int] = field(default_factory=list)
-
-    def labelled(self, runs: Sequence[tuple[str, str, int, int]]) -> pl.DataFrame:
-        """All rows under param_id, scenario, replicate, seed and the model's columns."""
-        import numpy as np
-        import polars as pl
-
-        try:
-            stacked = pl.concat(self.frames, how="vertical")
-        except pl.exceptions.PolarsError:  # the model's tables differ in columns or their types
-            stacked = pl.concat(self.frames, how="diagonal_relaxed")
-        heights = [frame.height for frame in self.frames]
-        of_row = pl.Series("owner", np.repeat(np.array(self.owners, dtype=np.int64), heights))
-        param_ids, scenarios, replicates, seeds = zip(*runs, strict=True)
-        labels = [
-            pl.Series("param_id", param_ids).gather(of_row),
-            pl.Series("scenario", scenarios).gather(of_row),
-            pl.Series("replicate", replicates, dtype=pl.Int64).gather(of_row),
-        ]
-        if "seed" not in stacked.columns:
-            stacked = stacked.with_columns(seed_column(seeds).gather(of_row))
-        return stacked.select(*labels, "seed", pl.exclude("seed"))
-
-
-@dataclass(slots=True)
-class _Collected:
-    """What a study has simulated; ``runs`` are (param_id, scenario, replicate, seed)."""
-
-    runs: list[tuple[str, str, int, int]] = field(default_factory=list)
-    outputs: defaultdict[str, _Tables] = field(default_factory=lambda: defaultdict(_Tables))
-    evaluations: list[dict[str, Any]] = field(default_factory=list)
-    failures: list[dict[str, Any]] = field(default_factory=list)
 
 
 def study_rows(
@@ -184,146 +135,7 @@ def _whole_design(design: SamplingStrategy) -> Iterable[Mapping[str, Any]]:
     return design.sample(size())
 
 
-# ---------------------------------------------------------------- running
-
-
-def run_rows(
-    model: BaseModel,
-    rows: Sequence[StudyRow],
-    *,
-    scenarios: Sequence[str],
-    targets: Sequence[Any],
-    outputs: Sequence[str] | None,
-    config: Mapping[str, Any] | None,
-    reporter: Reporter,
-    service: SimulationService | None = None,
-) -> StudyResult:
-    """Simulate every row in every scenario; without a service one after the other."""
-    kept = _Collected()
-    reporter.start("study", len(rows) * len(scenarios))
-    for scenario in scenarios:
-        remember = _worth_remembering(rows, scored=bool(targets) or service is not None)
-        local = simulating(
-            service, model, scenario, config, remember=remember, with_seed=bool(targets)
-        )
-        scorer = InProcessProvider(local, targets) if targets else None
-        wanted = outputs if scorer is None else None
-        for coming in rows[:_AHEAD]:
-            local.prefetch(coming.params, coming.seeds, wanted)
-        for number, row in enumerate(rows):
-            for coming in rows[number + _AHEAD : number + _AHEAD + 1]:
-                local.prefetch(coming.params, coming.seeds, wanted)
-            n_failed = _run_row(local, scorer, row, outputs, kept)
-            reporter.advance(1, failed=1 if n_failed else 0)
-    reporter.finish()
-    return _study_result(rows, kept)
-
-
-def _worth_remembering(rows: Sequence[StudyRow], *, scored: bool) -> int:
-    """How many simulations will be asked for again.
-
-    All, where parameter sets repeat; else those of one set, which its evaluation reads again and
-    a service runs ahead; else none.
-    """
-    if len({row.params.param_id for row in rows}) < len(rows):
-        return sum(len(row.seeds) for row in rows)
-    return max(len(row.seeds) for row in rows) if scored else 0
-
-
-#: Parameter sets a service is told of before they are needed.
-_AHEAD = 64
-
-
-def simulating(
-    service: SimulationService | None,
-    model: BaseModel,
-    scenario: str,
-    config: Mapping[str, Any] | None,
-    *,
-    remember: int = 4096,
-    with_seed: bool = True,
-) -> Simulating:
-    """The model in this process, or through a service, whose tables always have their seed."""
-    if service is None:
-        return LocalModel(model, scenario, config, remember=remember, with_seed=with_seed)
-    return ServiceModel(service, model, scenario, config, remember=remember)
-
-
-def _run_row(
-    local: Simulating,
-    scorer: InProcessProvider | None,
-    row: StudyRow,
-    outputs: Sequence[str] | None,
-    kept: _Collected,
-) -> int:
-    n_failed = 0
-    for replicate, seed in enumerate(row.seeds):
-        run = local.run(row.params, seed, outputs if scorer is None else None)
-        if isinstance(run, Failure):
-            n_failed += 1
-            kept.failures.append(_failure(local.scenario, row, replicate, run))
-            continue
-        owner = len(kept.runs)
-        kept.runs.append((row.params.param_id, local.scenario, replicate, seed))
-        for name, table in run.items():
-            if outputs is None or name in outputs:
-                tables = kept.outputs[name]
-                tables.frames.append(table)
-                tables.owners.append(owner)
-    if scorer is not None:
-        evaluation = scorer.evaluate(row.params, row.seeds)
-        kept.evaluations.append(_evaluation(local.scenario, evaluation))
-    return n_failed
-
-
-def _failure(scenario: str, row: StudyRow, replicate: int, failure: Failure) -> dict[str, Any]:
-    return {
-        "param_id": row.params.param_id,
-        "scenario": scenario,
-        "replicate": replicate,
-        "seed": row.seeds[replicate],
-        **failure.to_json(),
-    }
-
-
-def _evaluation(scenario: str, evaluation: Evaluation) -> dict[str, Any]:
-    return {
-        "param_id": evaluation.param_id,
-        "scenario": scenario,
-        "objective": evaluation.objective,
-        "objective_se": evaluation.objective_se,
-        "ess": evaluation.ess,
-        "n_replicates": len(evaluation.seeds),
-        "reason": evaluation.reason,
-        **{f"target_{score.target}": score.value for score in evaluation.scores},
-    }
-
-
-def _study_result(rows: Sequence[StudyRow], kept: _Collected) -> StudyResult:
-    import polars as pl
-
-    labels = {"param_id": pl.String, "scenario": pl.String}
-    failure = {
-        **labels,
-        "replicate": pl.Int64,
-        "seed": pl.UInt64,
-        "error_type": pl.String,
-        "message": pl.String,
-        "traceback": pl.String,
-    }
-    return StudyResult(
-        parameters=pl.DataFrame([_parameter_row(row) for row in rows], infer_schema_length=None),
-        outputs={name: tables.labelled(kept.runs) for name, tables in kept.outputs.items()},
-        evaluations=pl.DataFrame(kept.evaluations, infer_schema_length=None)
-        if kept.evaluations
-        else pl.DataFrame(schema={**labels, "objective": pl.Float64}),
-        failures=pl.DataFrame(kept.failures, schema=failure),
-    )
-
-
-def _parameter_row(row: StudyRow) -> dict[str, Any]:
-    named = {f"param_{name}": value for name, value in row.params.params.items()}
-    return {"param_id": row.params.param_id, **named}
+# ---------------------------------------------------------------- differences
 
 
 def _difference(frame: pl.DataFrame, to: str, name: str, on: Sequence[str] | None) -> pl.DataFrame:

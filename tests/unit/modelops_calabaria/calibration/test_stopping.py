@@ -33,6 +33,10 @@ class Line(cb.BaseModel):
             os.kill(os.getpid(), signal.SIGINT)
         return state
 
+    @cb.model_scenario("other")
+    def other(self) -> cb.ScenarioSpec:
+        return cb.ScenarioSpec("other")
+
     @cb.model_output("out")
     def out(self, raw: float, seed: int) -> pl.DataFrame:
         return pl.DataFrame({"metric": ["level"], "value": [raw]})
@@ -92,3 +96,52 @@ def test_progress_must_be_something_that_can_be_told() -> None:
         cb.calibrate(Line, [LEVEL], progress=True)  # type: ignore[arg-type]
     with pytest.raises(InvalidType, match="progress must be a Reporter"):
         cb.run_study(Line, [{"x": 0.5}], progress=print)  # type: ignore[arg-type]
+
+
+def study(**options: Any) -> Any:
+    design = [{"x": 0.1}, {"x": 0.2}, {"x": 0.3}]
+    scenarios = ["baseline", "other"]
+    return cb.run_study(Line, design, scenario=scenarios, n_replicates=3, **options)
+
+
+@pytest.mark.parametrize("targets", [[], [LEVEL]], ids=["bare", "scored"])
+@pytest.mark.parametrize("stopped_at", [1, 5, 11, 18])
+def test_a_study_keeps_what_was_simulated_and_goes_on(targets: list[Any], stopped_at: int) -> None:
+    Line.runs, Line.interrupted_at = 0, -1
+    whole = study(targets=targets)
+    Line.runs, Line.interrupted_at = 0, stopped_at
+    if stopped_at == 18:  # the last one: nothing is left to stop
+        assert study(targets=targets).outputs["out"].equals(whole.outputs["out"])
+        return
+    with pytest.raises(Interrupted, match=f"after {stopped_at} of 18 simulations") as caught:
+        study(targets=targets)
+    part = caught.value.result
+    assert part.outputs["out"].equals(whole.outputs["out"].head(stopped_at))
+    n_scored = stopped_at // 3 if targets else 0
+    assert (
+        part.evaluations["objective"].to_list()
+        == whole.evaluations["objective"].to_list()[:n_scored]
+    )
+    assert part.parameters.equals(whole.parameters.head(-(-stopped_at // 3)))
+    again = caught.value.resume()
+    assert Line.runs == 18
+    for name in ("parameters", "evaluations", "failures"):
+        assert getattr(again, name).equals(getattr(whole, name))
+    assert again.outputs["out"].equals(whole.outputs["out"])
+
+
+def test_a_study_that_is_ended_at_once_keeps_what_was_finished() -> None:
+    def press_twice(self: Any, state: float, seed: int) -> float:
+        presses.append(seed)
+        if len(presses) == 2:
+            os.kill(os.getpid(), signal.SIGINT)
+            os.kill(os.getpid(), signal.SIGINT)
+        return state
+
+    presses: list[int] = []
+    hasty = type("Hasty", (Line,), {"run_sim": press_twice})
+    with pytest.raises(Interrupted, match="after 1 of 2 simulations") as caught:
+        cb.run_study(hasty, [{"x": 0.1}, {"x": 0.2}])
+    assert caught.value.result.outputs["out"].height == 1
+    assert caught.value.resume().outputs["out"].height == 2
+    assert len(presses) == 3
