@@ -98,7 +98,9 @@ def _checked(tables: Any) -> dict[str, bytes]:
 
 
 def simulate_all(wire: Wire, message: Mapping[str, Any]) -> Iterator[Frame]:
-    """One frame per simulation as it finishes. What the author's code raises is an outcome."""
+    """One frame per simulation as it finishes. What the author's code raises is an outcome, also
+    ``sys.exit``; only an interrupt, and what ends a child that it forked, goes on."""
+    own = os.getpid()
     for simulation in message["simulations"]:
         wall, cpu = time.perf_counter(), time.process_time()
         header: dict[str, Any] = {"type": "outcome"}
@@ -106,7 +108,11 @@ def simulate_all(wire: Wire, message: Mapping[str, Any]) -> Iterator[Frame]:
         try:
             header["tables"], parts = join_tables(run_simulation(wire, message, simulation))
             header["status"] = "ok"
-        except Exception as error:  # noqa: BLE001  (costs this one simulation)
+        except KeyboardInterrupt:
+            raise
+        except BaseException as error:  # costs this one simulation
+            if os.getpid() != own:
+                raise
             header["status"] = "failed"
             header["error"] = describe_error(error)
         header["wall"] = time.perf_counter() - wall
@@ -137,12 +143,16 @@ def _peak_of_usage() -> int:
 
 def answer(wire: Wire, message: Mapping[str, Any], payload: bytes) -> Iterator[Frame]:
     """All frames that answer one message; the last one says ``done`` or ``failed``."""
-    handler = _HANDLERS.get(message["type"])
+    handler, own = _HANDLERS.get(message["type"]), os.getpid()
     try:
         if handler is None:
             raise ValueError(f"unknown message {message['type']!r}")
         yield from handler(wire, message, payload)
-    except Exception as error:  # noqa: BLE001  (the asker gets it as data)
+    except (KeyboardInterrupt, GeneratorExit):
+        raise
+    except BaseException as error:  # the asker gets it as data
+        if os.getpid() != own:
+            raise
         yield {"type": "failed", "error": describe_error(error)}, ()
 
 

@@ -131,6 +131,15 @@ def forks(params, seed, config, scenario):
     return tables(out=seed)
 
 
+def parents(params, seed, config, scenario):
+    child = os.fork()
+    if child == 0:
+        if params["how"] == "exit": sys.exit(3)
+        if params["how"] == "raise": raise ValueError("in the child")
+        return tables(out="child")
+    return tables(out=os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))
+
+
 def spawns(params, seed, config, scenario):
     child = subprocess.Popen(["sleep", "600"])
     with open(params["file"], "w") as stream:

@@ -20,6 +20,8 @@ def wire(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Wire]:
     (tmp_path / "some_wire.py").write_text(
         "RESULT = {}\n"
         "def wire_function(entrypoint, params, seed, *, outputs=None, config=None):\n"
+        "    if isinstance(RESULT, BaseException):\n"
+        "        raise RESULT\n"
         "    return RESULT\n"
         "def old_wire(entrypoint, params, seed):\n"
         "    return {'out': b'old'}\n"
@@ -46,6 +48,36 @@ def test_a_wrong_type_is_a_failure_that_says_so(wire: Wire, result: object) -> N
     header, _ = run(wire)
     assert header["status"] == "failed"
     assert header["error"]["error_type"] == "TypeError"
+
+
+class OddError(BaseException):
+    pass
+
+
+@pytest.mark.parametrize("error", [SystemExit(0), OddError("odd"), GeneratorExit("early")])
+def test_whatever_is_raised_is_a_failure_with_its_own_type(
+    wire: Wire, error: BaseException
+) -> None:
+    wire.module.RESULT = error
+    header, _ = run(wire)
+    assert header["status"] == "failed"
+    assert header["error"]["error_type"].endswith(type(error).__name__)
+    assert "raise RESULT" in header["error"]["traceback"]
+
+
+def test_an_interrupt_is_nobodys_result(wire: Wire) -> None:
+    wire.module.RESULT = KeyboardInterrupt()
+    with pytest.raises(KeyboardInterrupt):
+        list(answer(wire, batch(), b""))
+
+
+def test_a_question_that_ends_in_sys_exit_is_answered(wire: Wire) -> None:
+    wire.module.describe_function = lambda kind, reference: sys.exit("not a module")
+    question = {"type": "describe", "kind": "model", "reference": "m:M"}
+    ((header, _),) = list(answer(wire, question, b""))
+    assert header["type"] == "failed"
+    assert header["error"]["error_type"] == "SystemExit"
+    assert header["error"]["message"] == "not a module"
 
 
 def test_metadata_does_not_travel(wire: Wire) -> None:

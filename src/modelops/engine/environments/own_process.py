@@ -43,10 +43,11 @@ class OwnProcessGuest:
         with self._inside() as wire:
             if self._debug:
                 simulations = zip(requests, message["simulations"], strict=True)
-                return [
-                    SimOutcome(request, "ok", run_simulation(wire, message, simulation))
-                    for request, simulation in simulations
-                ]
+                with _staying():
+                    return [
+                        SimOutcome(request, "ok", run_simulation(wire, message, simulation))
+                        for request, simulation in simulations
+                    ]
             frames = list(answer(wire, message, b""))
         return [
             _outcome(request, header, b"".join(parts))
@@ -133,6 +134,15 @@ class OwnProcessGuest:
         finally:
             os.chdir(directory)
             sys.path[:] = path
+
+
+@contextlib.contextmanager
+def _staying() -> Iterator[None]:
+    """``sys.exit`` in the author's code must not end us, least of all with the code for success."""
+    try:
+        yield
+    except SystemExit as leaving:
+        raise SimulationFailed(f"the model called sys.exit({leaving.code!r})") from leaving
 
 
 def _outcome(request: SimRequest, header: Mapping[str, Any], payload: bytes) -> SimOutcome:

@@ -51,7 +51,6 @@ def run(engine: EngineService, requests: list[SimRequest], **options: Any) -> li
 @pytest.mark.parametrize(
     ("how", "reason"),
     [
-        ("exit", "exited with status 3"),
         ("hard", "exited with status 4"),
         ("segv", "killed by SIGSEGV"),
         ("kill", "killed by SIGKILL"),
@@ -72,8 +71,34 @@ def test_ending_the_process_costs_one_simulation(opener: Opener, how: str, reaso
     assert not crashed.tables
 
 
+@pytest.mark.parametrize("executor", ["inline", "process_pool"])
+def test_sys_exit_costs_one_simulation_and_no_process(opener: Opener, executor: str) -> None:
+    hows = ["stay", "exit", "stay"]
+    with opener(executor=executor) as engine:
+        outcomes = run(engine, [request("leaves", seed=i, how=how) for i, how in enumerate(hows)])
+    assert [one.status for one in outcomes] == ["ok", "failed", "ok"]
+    assert outcomes[1].error is not None
+    assert (outcomes[1].error.error_type, outcomes[1].error.message) == ("SystemExit", "3")
+    assert "sys.exit(3)" in outcomes[1].traceback
+
+
+def test_sys_exit_does_not_end_who_debugs(opener: Opener) -> None:
+    with (
+        opener(executor="inline", debug=True) as engine,
+        pytest.raises(SimulationFailed, match=r"the model called sys.exit\(3\)"),
+    ):
+        run(engine, [request("leaves", how="exit")])
+
+
+def test_a_child_that_the_model_forks_ends_with_its_own_status(opener: Opener) -> None:
+    with opener() as engine:
+        hows = ("exit", "raise", "return")
+        outcomes = run(engine, [request("parents", how=how) for how in hows])
+    assert [one.tables["out"].decode() for one in outcomes] == ["3", "1", "0"]
+
+
 def test_several_bad_ones_in_a_row(opener: Opener) -> None:
-    hows = ["hard", "hard", "stay", "segv", "exit"]
+    hows = ["hard", "hard", "stay", "segv", "kill"]
     requests = [request("leaves", seed=i, how=how) for i, how in enumerate(hows)]
     with opener(slots=2) as engine:
         statuses = [one.status for one in run(engine, requests)]
