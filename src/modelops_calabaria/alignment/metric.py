@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from numbers import Real
 
 import numpy as np
 import polars as pl
@@ -233,9 +234,10 @@ def _observed_size(values: pl.Series) -> Floats:
 
 def _checked_scale(scale: str | Mapping[str, float] | None) -> str | Mapping[str, float] | None:
     if isinstance(scale, Mapping):
-        for name, value in scale.items():
-            if not (np.isfinite(value) and value > 0):
-                raise InvalidValue(f"scale of metric {name!r} must be a positive number: {value}")
+        given: Mapping[str, object] = scale
+        for name, value in given.items():
+            if not (isinstance(value, Real) and 0 < float(value) < np.inf):
+                raise InvalidValue(f"scale of metric {name!r} must be a positive number: {value!r}")
         return dict(scale)
     if scale not in {None, "observed"}:
         raise InvalidValue(f"scale must be None, 'observed' or a mapping, got {scale!r}")

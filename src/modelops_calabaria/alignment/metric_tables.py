@@ -49,7 +49,7 @@ def read_observed_metrics(data: object, options: MetricOptions) -> pl.DataFrame:
                 hint='name it: MetricAlignment("R0"), or give {"R0": value}',
             )
         return pl.DataFrame({METRIC: list(options.metrics), VALUE: [float(data)]})
-    if isinstance(data, Mapping) and all(_is_scalar(value) for value in data.values()):
+    if isinstance(data, Mapping) and data and all(map(_is_scalar, data.values())):
         return _frame_of_mapping(data)
     frame = as_frame(data, what="observed data")
     if not frame.height:

@@ -12,6 +12,7 @@ from modelops_calabaria.alignment import (
     MetricAlignmentError,
     ObservedDataError,
 )
+from modelops_contracts.errors import InvalidValue
 from support.scoring import frame
 
 VALUES = [2.3, 2.6, 2.4]
@@ -195,3 +196,14 @@ def test_nearest_names_are_taken_from_all_the_model_writes() -> None:
         with pytest.raises(MetricAlignmentError, match="metrics there: R0, peak_share") as caught:
             MetricAlignment().align({"R0": 1.5, "peak_shares": 0.1}, simulated)
         assert "did you mean 'peak_share'" in str(caught.value.hint)
+
+
+def test_no_metrics_at_all() -> None:
+    with pytest.raises(ObservedDataError, match="no rows"):
+        MetricAlignment().align({}, WIDE)
+
+
+@pytest.mark.parametrize("scale", [0, -1.0, float("inf"), "10"])
+def test_a_scale_that_is_no_positive_number(scale: object) -> None:
+    with pytest.raises(InvalidValue, match="scale of metric 'R0' must be a positive number"):
+        MetricAlignment(scale={"R0": scale})  # type: ignore[dict-item]
