@@ -27,32 +27,55 @@ _FILE_MAGIC = b"ARROW1"
 
 
 def as_frame(table: object, where: str) -> pl.DataFrame:
-    """A polars or pandas frame as polars. Anything else is a TypeError naming ``where``."""
+    """A polars or pandas frame as polars.
+
+    Raises, naming ``where``, InvalidType for anything else and for a column of Python objects,
+    and InvalidValue for pandas columns that share a name.
+    """
     import polars as pl
 
     if isinstance(table, pl.DataFrame):
-        return table
+        return _refuse_objects(table, where)
     if type(table).__module__.partition(".")[0] == "pandas" and hasattr(table, "columns"):
-        return _from_pandas(table)
+        return _refuse_objects(_from_pandas(table, where), where)
     hint = "call .collect() first" if isinstance(table, pl.LazyFrame) else None
     raise InvalidType(f"{where} must return pl.DataFrame, got {type(table).__name__}", hint=hint)
 
 
-def _from_pandas(table: Any) -> pl.DataFrame:
+def _refuse_objects(frame: pl.DataFrame, where: str) -> pl.DataFrame:
+    """Arrow would hold addresses in memory instead of the objects."""
     import polars as pl
 
-    columns = {}
-    for name in table.columns:
-        column = table[name]
-        # polars' own conversion needs pyarrow for text; lists need nothing.
-        plain = column.dtype.kind in "iufb"
-        columns[str(name)] = column.to_numpy() if plain else _without_nan(column.tolist())
-    return pl.DataFrame(columns)
+    if pl.Object in frame.dtypes:
+        name = frame.columns[frame.dtypes.index(pl.Object)]
+        raise InvalidType(
+            f"{where}: column '{name}' holds Python objects, which no table can store",
+            hint="numbers, text, booleans, dates, and lists and structs of them can be stored",
+        )
+    return frame
 
 
-def _without_nan(values: list[Any]) -> list[Any]:
-    """Missing text and dates of pandas (NaN, NaT) as None."""
-    return [None if value != value else value for value in values]  # noqa: PLR0124
+def _from_pandas(table: Any, where: str) -> pl.DataFrame:
+    import polars as pl
+
+    names = [str(name) for name in table.columns]
+    if len(set(names)) < len(names):
+        twice = sorted({name for name in names if names.count(name) > 1})
+        raise InvalidValue(f"{where} has more than one column '{twice[0]}'")
+    columns = (table[name] for name in table.columns)
+    return pl.DataFrame(
+        {name: _pandas_values(column) for name, column in zip(names, columns, strict=True)}
+    )
+
+
+def _pandas_values(column: Any) -> Any:
+    """polars' own conversion needs pyarrow for text; a list needs nothing. Missing text, dates and
+    booleans (NaN, NaT, NA) are None."""
+    values = column.to_numpy() if column.dtype.kind in "iufb" else None
+    if values is not None and values.dtype != object:
+        return values
+    missing = column.isna().tolist()
+    return [None if gone else one for one, gone in zip(column.tolist(), missing, strict=True)]
 
 
 def refuse_seed(frame: pl.DataFrame, where: str) -> pl.DataFrame:

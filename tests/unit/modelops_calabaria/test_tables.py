@@ -2,11 +2,12 @@ from __future__ import annotations
 
 from io import BytesIO
 
+import pandas as pd
 import polars as pl
 import pytest
 
-from modelops_calabaria.tables import add_seed, frame_from_ipc, frame_to_ipc
-from modelops_contracts.errors import IntegrityError
+from modelops_calabaria.tables import add_seed, as_frame, frame_from_ipc, frame_to_ipc
+from modelops_contracts.errors import IntegrityError, InvalidType, InvalidValue
 
 FRAME = pl.DataFrame({"a": [1, 2], "b": ["x", None]})
 
@@ -32,3 +33,30 @@ def test_broken_bytes_are_named(data):
 def test_an_empty_table_stays_empty():
     assert add_seed(FRAME.clear(), 3, "x").height == 0
     assert add_seed(pl.DataFrame(), 3, "x").columns == ["seed"]
+
+
+@pytest.mark.parametrize("make", [pl.DataFrame, pd.DataFrame])
+def test_a_column_of_python_objects_is_refused(make):
+    table = make({"n": [1], "who": [object()]})
+    with pytest.raises(InvalidType, match="output 'x': column 'who' holds Python objects"):
+        as_frame(table, "output 'x'")
+
+
+@pytest.mark.parametrize("names", [["a", "b", "a"], [1, "b", "1"]])
+def test_pandas_columns_that_share_a_name_are_refused(names):
+    table = pd.DataFrame([[1, 2, 3]], columns=names)
+    with pytest.raises(InvalidValue, match="output 'x' has more than one column"):
+        as_frame(table, "output 'x'")
+
+
+def test_missing_values_of_pandas_are_none():
+    table = pd.DataFrame(
+        {
+            "flag": pd.array([True, None], dtype="boolean"),
+            "text": pd.Series(["a", None]),
+            "day": pd.to_datetime(["2020-01-01", None]),
+        }
+    )
+    frame = as_frame(table, "output 'x'")
+    assert frame.row(1) == (None, None, None)
+    assert frame.schema["flag"] == pl.Boolean
