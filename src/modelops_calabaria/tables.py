@@ -47,9 +47,9 @@ def _refuse_objects(frame: pl.DataFrame, where: str) -> pl.DataFrame:
     import polars as pl
 
     if pl.Object in frame.dtypes:
-        name = frame.columns[frame.dtypes.index(pl.Object)]
+        names = [name for name, kind in frame.schema.items() if kind == pl.Object]
         raise InvalidType(
-            f"{where}: column '{name}' holds Python objects, which no table can store",
+            f"{where}: column '{names[0]}' holds Python objects, which no table can store",
             hint="numbers, text, booleans, dates, and lists and structs of them can be stored",
         )
     return frame
