@@ -15,7 +15,8 @@ from pathlib import Path
 from typing import Any
 
 from modelops_runner import PROTOCOL_VERSION
-from modelops_runner.execute import answer, describe_error
+from modelops_runner.execute import answer
+from modelops_runner.failures import describe_error
 from modelops_runner.protocol import Channel, ChannelClosedError
 from modelops_runner.wire import Wire, find_wire
 

@@ -4,70 +4,16 @@ from __future__ import annotations
 
 import os
 import time
-import traceback
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from pathlib import Path
-from types import TracebackType
 from typing import Any
 
+from modelops_runner.failures import describe_error
 from modelops_runner.protocol import join_tables, split_tables
 from modelops_runner.wire import Wire
 
-__all__ = ["answer", "describe_error", "run_simulation", "simulate_all"]
+__all__ = ["answer", "run_simulation", "simulate_all"]
 
 Frame = tuple[dict[str, Any], Sequence[bytes]]
-
-_TRACEBACK_BYTES = 1 << 16
-_MESSAGE_BYTES = 1 << 14
-
-
-def describe_error(error: BaseException) -> dict[str, Any]:
-    """An exception as data: type, message, hint and traceback, each bounded, none of them lost.
-
-    The traceback begins in the author's code: how the runner came there is nobody's question.
-    """
-    lines = traceback.format_exception(type(error), error, _from_the_author(error.__traceback__))
-    hint = getattr(error, "hint", None)
-    return {
-        "error_type": _type_name(type(error)),
-        "message": _bounded(_message(error), _MESSAGE_BYTES),
-        "hint": _bounded(hint, _MESSAGE_BYTES) if isinstance(hint, str) else None,
-        "traceback": _bounded("".join(lines), _TRACEBACK_BYTES),
-    }
-
-
-def _from_the_author(whole: TracebackType | None) -> TracebackType | None:
-    """The part that begins below the bundle's root; all of it when no frame is there."""
-    try:
-        root = f"{Path.cwd()}{os.sep}"
-    except OSError:  # the author's code has removed the folder it runs in
-        return whole
-    part = whole
-    while part is not None and not part.tb_frame.f_code.co_filename.startswith(root):
-        part = part.tb_next
-    return part or whole
-
-
-def _type_name(kind: type) -> str:
-    if kind.__module__ in ("builtins", "__main__"):
-        return kind.__qualname__
-    return f"{kind.__module__}.{kind.__qualname__}"
-
-
-def _message(error: BaseException) -> str:
-    try:
-        return str(error)
-    except Exception as second:  # noqa: BLE001  (the author's __str__ may raise anything)
-        return f"<message unavailable: {type(second).__name__}>"
-
-
-def _bounded(text: str, limit: int) -> str:
-    # Surrogates (undecodable file names) cannot travel as UTF-8.
-    text = text.encode("utf-8", "backslashreplace").decode("utf-8")
-    if len(text) <= limit:
-        return text
-    half = limit // 2
-    return f"{text[:half]}\n... {len(text) - limit} characters left out ...\n{text[-half:]}"
 
 
 def run_simulation(

@@ -159,9 +159,16 @@ def refuse_failed_check(report: CheckReport | None, spec: str) -> None:
             f"or, to run what fails: mops run {spec} --no-check",
             code="check.failed",
         )
-    told = f"{found.action}; " if found.code in _ACTION_HELPS else ""
-    raise InvalidInput(
-        message, hint=f"{told}correct it, then: mops run {spec} --dry-run", code="check.failed"
+    told = found.action if found.code in _ACTION_HELPS else ""
+    raise InvalidInput(message, hint=_then_again(told, spec), code="check.failed")
+
+
+def _then_again(told: str, spec: str) -> str:
+    command = f"then: mops run {spec} --dry-run"
+    if not told:
+        return f"correct it, {command}"
+    return (
+        f"{told} Correct it, {command}" if told.endswith("?") else f"{told}; correct it, {command}"
     )
 
 

@@ -58,6 +58,19 @@ def test_a_failing_model_is_refused_with_its_traceback(place: Any) -> None:
     assert "--no-check" in (caught.value.hint or "")
 
 
+def test_a_target_that_asks_for_what_is_not_there_is_told_so_in_a_line(place: Any) -> None:
+    targets = place.root / "targets.py"
+    right = targets.read_text()
+    targets.write_text(right.replace('["day"]', '["dy"]'))
+    with pytest.raises(SimulationFailed, match=r"no key column 'dy'.*\(targets.py:8\)$") as caught:
+        checked(place, study_spec([0.5]))
+    assert (caught.value.hint, caught.value.remote_traceback) == ("did you mean 'day'?", "")
+    targets.write_text(right.replace("sd=1.0", 'sd=cb.Param("sprad")'))
+    with pytest.raises(InvalidInput, match=r"sprad.*drift, spread$") as refused:
+        checked(place, study_spec([0.5]))
+    assert (refused.value.hint or "").startswith("did you mean 'spread'? Correct it, then: mops")
+
+
 def test_a_hanging_model_is_refused(place: Any) -> None:
     model = place.root / "walk.py"
     model.write_text(model.read_text().replace("draw = random", "time.sleep(60); draw = random", 1))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -11,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from modelops_runner.execute import answer, describe_error, peak_bytes
+from modelops_runner.execute import answer, peak_bytes
 from modelops_runner.wire import Wire, WireMissingError, find_wire
 
 
@@ -102,58 +101,6 @@ def test_questions_that_a_wire_cannot_answer(wire: Wire) -> None:
     assert "describe_function" in header["error"]["message"]
     ((header, _),) = answer(wire, {"type": "dance"}, b"")
     assert "dance" in header["error"]["message"]
-
-
-class UnprintableError(Exception):
-    def __str__(self) -> str:
-        raise RuntimeError("not even this")
-
-
-def test_every_exception_can_be_described() -> None:
-    try:
-        raise UnprintableError
-    except UnprintableError as error:
-        found = describe_error(error)
-    assert found["error_type"].endswith("UnprintableError")
-    assert "RuntimeError" in found["message"]
-    assert "raise UnprintableError" in found["traceback"]
-
-
-def test_long_messages_are_bounded_with_both_ends() -> None:
-    found = describe_error(ValueError("a" * 100_000 + "z" * 100_000 + "\udcff"))
-    assert len(found["message"]) < 20_000
-    assert found["message"].startswith("aaa")
-    assert found["message"].endswith("zzz\\udcff")
-    found["message"].encode()
-
-
-def test_causes_are_in_the_traceback() -> None:
-    try:
-        try:
-            raise KeyError("first")
-        except KeyError as error:
-            raise ValueError("second") from error
-    except ValueError as error:
-        text = describe_error(error)["traceback"]
-    assert "first" in text
-    assert "second" in text
-
-
-def test_a_traceback_begins_in_the_authors_code_and_a_hint_travels(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    (tmp_path / "some_failure.py").write_text("def fail(error):\n    raise error\n")
-    monkeypatch.syspath_prepend(str(tmp_path))
-    monkeypatch.chdir(tmp_path)
-    some_failure = importlib.import_module("some_failure")
-    error = ValueError("no")
-    error.hint = "yes"  # type: ignore[attr-defined]
-    with pytest.raises(ValueError, match="no") as caught:
-        some_failure.fail(error)
-    found = describe_error(caught.value)
-    assert found["hint"] == "yes"
-    first = found["traceback"].splitlines()[1]
-    assert first.startswith(f'  File "{tmp_path / "some_failure.py"}"')
 
 
 def fake_distribution(folder: Path, name: str) -> None:

@@ -10,6 +10,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
+from modelops.engine.environments.failures import as_failure
 from modelops.engine.guest import Member, Tables, batch_message, evaluation_arguments
 from modelops.engine.requests import SimOutcome, SimRequest
 from modelops_contracts.artifacts import ErrorInfo
@@ -115,12 +116,7 @@ class OwnProcessGuest:
         with self._inside() as wire:
             header, parts = list(answer(wire, message, payload))[-1]
         if header["type"] == "failed":
-            error = header["error"]
-            raise SimulationFailed(
-                f"{failing}: {error['error_type']}: {error['message']}",
-                remote_traceback=error["traceback"],
-                hint=error.get("hint"),
-            )
+            raise as_failure(failing, header["error"])
         return header, b"".join(parts)
 
     @contextlib.contextmanager

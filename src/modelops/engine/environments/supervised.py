@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import CancelledError
 from typing import Any
 
+from modelops.engine.environments.failures import as_failure
 from modelops.engine.environments.guest_log import GuestLog
 from modelops.engine.environments.runner_process import (
     Frame,
@@ -107,7 +108,7 @@ class SupervisedGuest:
             if header["type"] == "outcome":
                 outcomes.append(self._outcome(next(remaining), header, payload))
             elif header["type"] == "failed":
-                raise _as_error("the guest refused a batch", header["error"])
+                raise as_failure("the guest refused a batch", header["error"])
         self._recycle(process)
 
     def _outcome(
@@ -190,7 +191,7 @@ class SupervisedGuest:
         process = self._running()
         header, payload = next(process.ask(message, parts, limit=self._launch.start_budget))
         if header["type"] == "failed":
-            raise _as_error(f"{doing} failed", header["error"])
+            raise as_failure(f"{doing} failed", header["error"])
         self._recycle(process)
         return header, payload
 
@@ -287,14 +288,6 @@ def _join_many(tables: Sequence[Tables | None]) -> tuple[list[Any], list[bytes]]
         sizes.append(names)
         parts.extend(content)
     return sizes, parts
-
-
-def _as_error(doing: str, error: Mapping[str, Any]) -> SimulationFailed:
-    return SimulationFailed(
-        f"{doing}: {error['error_type']}: {error['message']}",
-        remote_traceback=error["traceback"],
-        hint=error.get("hint"),
-    )
 
 
 def _died(doing: str, last: GuestDiedError | GuestTimedOutError) -> SimulationFailed:
