@@ -61,14 +61,18 @@ CASES = {
     "help": (["--help"], 0, {}),
     "version": (["--version"], 0, {}),
     "unknown command": (["nothing-like-this"], 2, {}),
-    "unknown option": (["version", "--jsno"], 2, {}),
+    "unknown option": (["{any}", "--jsno"], 2, {}),
     "json error": (["nothing-like-this", "--json"], 2, {}),
     "completion": ([], 0, {"COMP_WORDS": "{console} ", "COMP_CWORD": "1"}),
 }
 
+# A command that each console has.
+ANY = {"mops": "version", "cb": "version", "modelops-bundle": "status"}
+
 
 def probe(tmp_path: Path, console: str, case: str) -> dict[str, object]:
     words, _, variables = CASES[case]
+    words = [word.format(any=ANY[console]) for word in words]
     out = tmp_path / "modules.json"
     extra = {name: value.format(console=console) for name, value in variables.items()}
     if extra:
@@ -96,8 +100,6 @@ def chain(module: str, who: dict[str, str]) -> str:
 @pytest.mark.parametrize("case", sorted(CASES))
 @pytest.mark.parametrize("console", ["mops", "cb", "modelops-bundle"])
 def test_nothing_heavy_is_loaded(tmp_path: Path, console: str, case: str) -> None:
-    if (console, case) == ("modelops-bundle", "unknown option"):
-        pytest.skip("this console has no `version` command")
     answer = probe(tmp_path, console, case)
     assert answer["code"] == CASES[case][1]
     modules, who = answer["modules"], answer["who"]
