@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from modelops.cli._console import PLAIN, RED, Screen, look_at, write
+from modelops.cli._console import PLAIN, RED, Screen, look_at, while_somebody_listens, write
 from modelops_contracts.errors import Detail, ModelOpsError, explain_file_error, is_disk_full
 
 USAGE, INTERRUPTED = 2, 130
@@ -131,11 +131,13 @@ def from_unexpected(error: BaseException, console: str, arguments: Sequence[str]
 def print_report(told: ErrorReport, arguments: Sequence[str]) -> None:
     """Write the text form to stderr, and with --json the value to stdout."""
     screen = stderr_screen(arguments)
-    write(sys.stderr, "".join(f"{line}\n" for line in error_lines(told, screen)))
+    with while_somebody_listens():
+        write(sys.stderr, "".join(f"{line}\n" for line in error_lines(told, screen)))
     if wants_json(arguments):
         from modelops.cli._json import one_line
 
-        write(sys.stdout, one_line(error_value(told)) + "\n", encoding="utf-8")
+        with while_somebody_listens():
+            write(sys.stdout, one_line(error_value(told)) + "\n", encoding="utf-8")
 
 
 def stderr_screen(arguments: Sequence[str]) -> Screen:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 
-STDOUT = 1
+STDOUT, STDERR = 1, 2
 
 
 def mops() -> int:
@@ -26,6 +26,7 @@ def start(console: str) -> int:
     """Run the command line of this process with `console` and return its exit code."""
     arguments = sys.argv[1:]
     try:
+        end_as_interrupted()
         code = run(console, arguments)
         flush()
     except BrokenPipeError:
@@ -41,6 +42,24 @@ def start(console: str) -> int:
 
         return report(error, console, arguments)
     return code
+
+
+def end_as_interrupted() -> None:
+    """SIGTERM and a terminal that hangs up end a command as Ctrl-C does: what it has begun is
+    undone and what it has started ends. One that the caller ignores, as nohup does, stays so."""
+    import os
+    import signal
+
+    terminals = [number for number in (STDOUT, STDERR) if os.isatty(number)]
+
+    def interrupt(number: int, frame: object) -> None:
+        if number == signal.SIGHUP:
+            lead_nowhere(terminals)
+        raise KeyboardInterrupt
+
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        if signal.getsignal(number) is signal.SIG_DFL:
+            signal.signal(number, interrupt)
 
 
 def run(console: str, arguments: list[str]) -> int:
@@ -87,9 +106,16 @@ def flush() -> None:
 
 def leave_quietly() -> int:
     """The reader of stdout went away, as `head` does: that is no failure."""
+    # What is still in the buffer must not be written again when the interpreter shuts down.
+    lead_nowhere([STDOUT])
+    return 0
+
+
+def lead_nowhere(descriptors: list[int]) -> None:
+    """What is written there from now on is lost."""
     import os
 
-    # What is still in the buffer must not be written again when the interpreter shuts down.
     nowhere = os.open(os.devnull, os.O_WRONLY)
-    os.dup2(nowhere, STDOUT)
-    return 0
+    for descriptor in descriptors:
+        os.dup2(nowhere, descriptor)
+    os.close(nowhere)

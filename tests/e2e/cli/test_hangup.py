@@ -8,6 +8,8 @@ import shutil
 import signal
 import subprocess
 import time
+from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -81,3 +83,27 @@ def test_nohup_is_honoured(slow: Consoles) -> None:
     os.kill(process.pid, signal.SIGTERM)
     process.communicate(timeout=30)
     assert process.returncode == 130
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP, signal.SIGINT])
+def test_before_there_is_a_job_a_signal_ends_the_command_and_leaves_nothing(
+    eggs: Consoles, tmp_path: Path, number: signal.Signals
+) -> None:
+    model = eggs.folder / "models" / "eggs.py"
+    sleeping = "import time; time.sleep(600); rng = np.random.default_rng(seed)"
+    model.write_text(model.read_text().replace("rng = np.random.default_rng(seed)", sleeping))
+    assert eggs.run("cb sampling sobol models.eggs:Eggs -n 2").code == 0
+    scratch = tmp_path / "scratch"
+    scratch.mkdir()
+    process = replace(eggs, variables={"TMPDIR": str(scratch)}).start("mops run study.json")
+    deadline = time.monotonic() + 60
+    while not list(scratch.glob("modelops-ask-*/slot-0.log")):  # the check has begun
+        assert time.monotonic() < deadline
+        assert process.poll() is None, process.stderr and process.stderr.read()
+        time.sleep(0.05)
+    process.send_signal(number)
+    _, said = process.communicate(timeout=30)
+    assert process.returncode == 130
+    assert said.endswith("error: interrupted\n")
+    assert not list(scratch.iterdir())
+    assert eggs.run("mops jobs list --json").json["total"] == 0

@@ -108,10 +108,16 @@ def run(
     if made.dry_run:
         return Done(Ran(describe(made, job=None, state="planned"), None, None, None, None))
     job_id = store_job(call, made)
-    if detach:
-        open_backend(call).launch(job_id)
-        return detached(call, made, job_id)
-    record = carry(call, job_id, debug=debug)
+    try:
+        if detach:
+            open_backend(call).launch(job_id)
+            return detached(call, made, job_id)
+        record = carry(call, job_id, debug=debug)
+    except KeyboardInterrupt:
+        raise Interrupted(
+            f"{job_id} was ended at once; what was stored is kept",
+            hint=f"mops jobs resume {job_id}",
+        ) from None
     return conclude(call, made, record, report, kind)
 
 
@@ -165,11 +171,6 @@ def carry(call: Call, job_id: str, *, debug: bool) -> JobRecord:
     try:
         with interrupt.installed():
             record = run_job(folder, reporter, config=call.config, interrupt=interrupt, debug=debug)
-    except KeyboardInterrupt:
-        raise Interrupted(
-            f"{job_id} was ended at once; what was stored is kept",
-            hint=f"mops jobs resume {job_id}",
-        ) from None
     finally:
         reporter.close()
     if interrupt.by_signal and str(record.state) == "cancelled":
