@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import traceback
 from collections import OrderedDict, deque
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from types import TracebackType
 from typing import TYPE_CHECKING, Any, Protocol
 
 from modelops_calabaria.base_model import BaseModel, run_model
 from modelops_calabaria.calibration.desk import Ticket
+from modelops_calabaria.evaluation.authors import AuthorsCode
 from modelops_calabaria.parameters.types import ParameterSet
 from modelops_calabaria.tables import frame_to_ipc
 from modelops_contracts.types import ErrorInfo, Evaluation, UniqueParameterSet
@@ -59,26 +58,6 @@ class Simulating(Protocol):
 
     def cancel(self) -> None:
         """What was said to come will not be asked for."""
-
-
-class _AuthorsCode:
-    """A block in which any exception is the author's and becomes data. KeyboardInterrupt and the
-    like pass."""
-
-    def __init__(self) -> None:
-        self.failure: Failure | None = None
-
-    def __enter__(self) -> _AuthorsCode:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, _: TracebackType | None
-    ) -> bool:
-        if not isinstance(error, Exception):
-            return False
-        text = "".join(traceback.format_exception(error))
-        self.failure = Failure(ErrorInfo(type(error).__name__, str(error)), text)
-        return True
 
 
 class LocalModel:
@@ -131,7 +110,7 @@ class LocalModel:
         self, params: UniqueParameterSet, seed: int, outputs: Sequence[str] | None
     ) -> Tables | Failure:
         tables: Tables = {}
-        with _AuthorsCode() as block:
+        with AuthorsCode() as block:
             tables = run_model(
                 self.model,
                 self._checked(params),
@@ -141,7 +120,10 @@ class LocalModel:
                 outputs=outputs,
                 with_seed=self._with_seed,
             ).tables
-        return block.failure or tables
+        if block.error is not None:
+            info = ErrorInfo(type(block.error).__name__, str(block.error))
+            return Failure(info, block.traceback)
+        return tables
 
     def _checked(self, params: UniqueParameterSet) -> ParameterSet:
         """The values as the model takes them; checked once for all replicates."""

@@ -55,6 +55,8 @@ class Outcome:
     loss: Estimate | None = None
     signal: Estimate | None = None
     error: ScoringError | None = None
+    #: Of what the author's code raised, else empty.
+    traceback: str = ""
 
 
 def target_names(targets: Sequence[Any]) -> list[str]:

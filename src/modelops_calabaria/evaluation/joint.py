@@ -90,9 +90,9 @@ def _combine(
 ) -> Evaluation:
     scores = tuple(outcome.score for outcome in outcomes)
     counted = [outcome for outcome in outcomes if outcome.score.weight]
-    broken = [outcome.error for outcome in outcomes if outcome.error is not None]
+    broken = [_as_failure(one.error, one.traceback, call) for one in outcomes if one.error]
     fatal = [outcome.error for outcome in counted if outcome.error is not None]
-    everything = [*failures, *(_as_failure(error, call) for error in broken)]
+    everything = [*failures, *broken]
     if fatal:
         return _failed(call, kinds, fatal[0].reason, everything, scores)
     likelihood = _joint_likelihood(counted, call)
@@ -193,8 +193,8 @@ def _failed(
     )
 
 
-def _as_failure(error: ScoringError, call: Call) -> ReplicateFailure:
+def _as_failure(error: ScoringError, traceback: str, call: Call) -> ReplicateFailure:
     index = 0 if error.replicate is None else error.replicate
     message = str(error) if error.hint is None else f"{error} (hint: {error.hint})"
     info = ErrorInfo(error_type=type(error).__name__, message=message)
-    return ReplicateFailure(index, call.seeds[index], info)
+    return ReplicateFailure(index, call.seeds[index], info, traceback)

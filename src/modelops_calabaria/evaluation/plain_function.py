@@ -13,6 +13,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
+from modelops_calabaria.alignment.errors import EvaluationError
 from modelops_calabaria.tables import frame_to_ipc
 from modelops_contracts.artifacts import ARROW_FILE, INLINE_CAP, TableArtifact
 from modelops_contracts.diagnostics import as_diagnostics
@@ -69,7 +70,7 @@ class FunctionTarget:
         *,
         seeds: Sequence[int] | None = None,
     ) -> FunctionTargetResult:
-        """Call the function once with all replicates. Raises InvalidType, InvalidValue when what
+        """Call the function once with all replicates. Raises InvalidType, EvaluationError when what
         it gives is no loss; what the function raises passes."""
         if not sim_outputs:
             raise InvalidValue(f"target {self.name}: there are no simulated replicates")
@@ -116,7 +117,7 @@ def _read(given: object, label: str) -> tuple[float, Mapping[str, Any]]:
     if isinstance(loss, bool) or not hasattr(loss, "__float__"):
         raise InvalidType(f"{label}: loss must be a number, not {loss!r}")
     if math.isnan(float(loss)):
-        raise InvalidValue(f"{label}: the loss is NaN")
+        raise EvaluationError(f"{label}: the loss is NaN")
     try:
         return float(loss), as_diagnostics(given.get("diagnostics") or {})
     except ContractViolationError as error:

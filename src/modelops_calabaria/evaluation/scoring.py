@@ -10,7 +10,8 @@ from typing import Any
 import numpy as np
 
 from modelops_calabaria.alignment.aligned import Coverage, Floats
-from modelops_calabaria.alignment.errors import ScoringError
+from modelops_calabaria.alignment.errors import EvaluationError, ScoringError
+from modelops_calabaria.evaluation.authors import AuthorsCode
 from modelops_calabaria.evaluation.call import Call, Outcome, kind_of
 from modelops_calabaria.evaluation.plain_function import FunctionTargetResult
 from modelops_calabaria.evaluation.replicates import Estimate, logmeanexp, mean_loglik
@@ -27,12 +28,28 @@ MISSING_OBS = "MISSING_OBS"
 
 
 def evaluate_one(target: Any, name: str, weight: float, call: Call) -> Outcome:
-    seeds = [call.seeds[position] for position in call.positions]
+    """Score one target. What cannot be scored and what the author's code raises is in the outcome.
+
+    Raises InvalidValue for an object that is no target, and for misuse that a target reports.
+    """
     try:
-        result = _call_evaluate(target, call, seeds)
+        with AuthorsCode(ours_pass=True) as block:
+            return _score(target, name, weight, call)
     except ScoringError as error:
         located = error.located(target=name, positions=call.positions, seeds=call.seeds)
         return _failed_outcome(target, name, weight, located)
+    assert block.error is not None
+    said = EvaluationError(
+        f"{type(block.error).__name__}: {block.error}",
+        target=name,
+        hint="an exception in the target's own code; its traceback is kept with this failure",
+    )
+    return _failed_outcome(target, name, weight, said, block.traceback)
+
+
+def _score(target: Any, name: str, weight: float, call: Call) -> Outcome:
+    seeds = [call.seeds[position] for position in call.positions]
+    result = _call_evaluate(target, call, seeds)
     loglik = getattr(result, "loglik_per_rep", None)
     if loglik is not None:
         return _likelihood_outcome(target, name, weight, result, call)
@@ -57,7 +74,9 @@ def _accepted(function: Callable[..., Any], extras: Mapping[str, Any]) -> dict[s
     return {name: value for name, value in extras.items() if name in parameters}
 
 
-def _failed_outcome(target: Any, name: str, weight: float, error: ScoringError) -> Outcome:
+def _failed_outcome(
+    target: Any, name: str, weight: float, error: ScoringError, traceback: str = ""
+) -> Outcome:
     kind = kind_of(target) if kind_of(target) in {"loss", "loglik"} else "loss"
     score = TargetScore(
         target=name,
@@ -67,14 +86,14 @@ def _failed_outcome(target: Any, name: str, weight: float, error: ScoringError) 
         n_observed=int(getattr(target, "n_observed", 0)),
         flags=(error.reason, *(() if weight else (DIAGNOSTIC,))),
     )
-    return Outcome(score, error=error)
+    return Outcome(score, error=error, traceback=traceback)
 
 
 def _likelihood_outcome(target: Any, name: str, weight: float, result: Any, call: Call) -> Outcome:
     given = np.asarray(result.loglik_per_rep, dtype=np.float64)
     if given.shape != (len(call.positions),) or np.isnan(given).any():
-        raise InvalidValue(
-            f"target {name}: loglik_per_rep has shape {given.shape}, or holds NaN; "
+        raise EvaluationError(
+            f"loglik_per_rep has shape {given.shape}, or holds NaN; "
             f"{len(call.positions)} numbers are needed"
         )
     loglik = _spread_out(given, call, -math.inf)
@@ -111,7 +130,7 @@ def _signal(target: Any, name: str, result: Any, call: Call) -> Estimate:
 def _loss_outcome(name: str, weight: float, result: Any, call: Call) -> Outcome:
     loss = float(result.loss)
     if math.isnan(loss):
-        raise InvalidValue(f"target {name}: the loss is NaN")
+        raise EvaluationError("the loss is NaN")
     pseudo = getattr(result, "per_replicate", None)
     if pseudo is None and len(call.positions) == 1:
         pseudo = np.array([loss])

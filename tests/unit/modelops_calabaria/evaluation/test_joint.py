@@ -281,13 +281,36 @@ def test_users_targets_join_by_what_their_result_has() -> None:
     assert both.objective == pytest.approx(-math.log(np.exp(expected).mean()))
 
 
-@pytest.mark.parametrize(
-    "result",
-    [Result(score=1.0), Result(loss=math.nan), Result(loglik_per_rep=[1.0])],
-)
-def test_users_targets_that_return_no_score(result: Result) -> None:
+def test_users_targets_that_are_none() -> None:
     with pytest.raises(ValueError, match="target own"):
-        joint([Own("own", result)], OUTPUTS)
+        joint([Own("own", Result(score=1.0))], OUTPUTS)
+
+
+@pytest.mark.parametrize(
+    ("result", "words"),
+    [(Result(loss=math.nan), "loss is NaN"), (Result(loglik_per_rep=[1.0]), "3 numbers")],
+)
+def test_a_score_that_is_none_fails_this_parameter_set_alone(result: Result, words: str) -> None:
+    evaluation = joint([Own("own", result)], OUTPUTS)
+    assert (evaluation.objective, evaluation.reason) == (math.inf, "EVALUATION_FAILED")
+    assert "target own" in evaluation.failures[0].error.message
+    assert words in evaluation.failures[0].error.message
+
+
+def test_what_a_users_code_raises_fails_this_parameter_set_alone() -> None:
+    """A job of thousands of trials must not end because one of them divides by zero."""
+
+    def fragile(aligned: Any) -> Any:
+        raise ZeroDivisionError("no cases at all")
+
+    target = LikelihoodTarget("own", "out", OBSERVED, ExactJoin("day"), fragile)
+    evaluation = joint([target, poisson()], OUTPUTS)
+    assert (evaluation.objective, evaluation.reason) == (math.inf, "EVALUATION_FAILED")
+    assert evaluation.failures[0].error.message.startswith(
+        "target own: ZeroDivisionError: no cases at all"
+    )
+    assert "in fragile" in evaluation.failures[0].traceback
+    assert [score.target for score in evaluation.scores] == ["own", "cases"]
 
 
 # -- misuse raises ---------------------------------------------------------------------------------
