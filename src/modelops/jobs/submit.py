@@ -21,6 +21,8 @@ from modelops.jobs.planner import Planned, Planner, PlanningOptions
 from modelops.jobs.record import JobRecord, Progress, timestamp
 from modelops.jobs.settling import Spec, refuse_missing_observations
 from modelops.jobs.tryout import CheckReport, refuse_failed_check
+from modelops_calabaria.calibration.checking import ANSWERS
+from modelops_contracts.digests import make_param_id
 from modelops_contracts.errors import InvalidInput
 from modelops_contracts.job_state import JobState
 from modelops_contracts.ports import NullReporter, Reporter
@@ -190,7 +192,17 @@ def _planning(options: SubmitOptions) -> PlanningOptions:
 
 def _warnings(planned: Planned) -> tuple[str, ...]:
     found = () if planned.check is None else planned.check.findings
-    return (*planned.warnings, *(f"check: {one.code}: {one.message}" for one in found))
+    told = [f"check: {one.code}: {one.message}" for one in found if one.code not in ANSWERS]
+    if _is_one_point(planned.spec):
+        told += [f"check: {one.code} at the only point" for one in found if one.code in ANSWERS]
+    return (*planned.warnings, *told)
+
+
+def _is_one_point(spec: Spec) -> bool:
+    """A search has others, and so have most designs: an infinite objective at one says little."""
+    if not isinstance(spec, SimulationStudy):
+        return False
+    return len({make_param_id(entry.params) for entry in spec.parameter_sets}) == 1
 
 
 def apply_submission(plan: SubmissionPlan, *, config: Config, project_root: Path) -> JobRecord:

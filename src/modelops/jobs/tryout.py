@@ -19,6 +19,7 @@ from modelops.jobs.documents import JobPlan
 from modelops.jobs.keys import evaluation_key, evaluation_request, requests_for
 from modelops.results.store import ResultsStore
 from modelops_calabaria.calibration.checking import (
+    ANSWERS,
     CHECK_REPLICATES,
     Span,
     check_point,
@@ -55,6 +56,11 @@ class CheckReport:
     def failed(self) -> Finding | None:
         """The first finding that must not become a job."""
         return next((found for found in self.findings if found.severity == FAIL), None)
+
+    @property
+    def reason(self) -> str | None:
+        """Code of an objective that is infinite although everything works; None when it is not."""
+        return next((found.code for found in self.findings if found.code in ANSWERS), None)
 
 
 def try_out(

@@ -9,13 +9,13 @@ from typing import Any
 from modelops_calabaria.outcome.findings import FAIL, WARN, Finding
 from modelops_contracts.types import Evaluation
 
-__all__ = ["CHECK_REPLICATES", "Span", "check_point", "judge_check"]
+__all__ = ["ANSWERS", "CHECK_REPLICATES", "Span", "check_point", "judge_check"]
 
 #: Replicates of a check: one cannot show whether replicates differ.
 CHECK_REPLICATES = 2
 
 #: Objectives of a model and targets that work: infinite at this point, not broken.
-_ANSWERS = frozenset({"ZERO_LIKELIHOOD", "INFEASIBLE"})
+ANSWERS = frozenset({"ZERO_LIKELIHOOD", "INFEASIBLE"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +60,7 @@ def _of_score(evaluation: Evaluation) -> list[Finding]:
     text = "no finite objective at this point; others may have one"
     if failure is not None:
         text = f"{failure.error.error_type}: {failure.error.message}"
-    answered = evaluation.reason in _ANSWERS
+    answered = evaluation.reason in ANSWERS
     return [
         Finding(
             evaluation.reason,

@@ -8,9 +8,12 @@ from typing import Any
 import pytest
 
 from modelops import wiring
+from modelops.cli.mops.jobs._submission import check_text, describe_check
 from modelops.jobs.keys import requests_for
 from modelops.jobs.submit import SubmissionPlan
 from modelops.jobs.tryout import point_of
+from modelops_bundle.project.project import open_project
+from modelops_bundle.registering import register
 from modelops_contracts.errors import InvalidInput, ModelOpsError, SimulationFailed
 from support.job_projects import calibration_spec, study_spec
 
@@ -69,6 +72,36 @@ def test_a_target_that_asks_for_what_is_not_there_is_told_so_in_a_line(place: An
     with pytest.raises(InvalidInput, match=r"sprad.*drift, spread$") as refused:
         checked(place, study_spec([0.5]))
     assert (refused.value.hint or "").startswith("did you mean 'spread'? Correct it, then: mops")
+
+
+IMPOSSIBLE = """
+
+@cb.calibration_target(model_output="last")
+def never():
+    return cb.LikelihoodTarget(
+        name="never",
+        model_output="last",
+        data=pl.DataFrame({"metric": ["end"], "value": [2.5]}),
+        alignment=cb.MetricAlignment(),
+        evaluator=lambda aligned: [-float("inf")] * aligned.n_replicates,
+    )
+"""
+
+
+def test_an_impossible_point_among_others_is_said_without_a_warning(place: Any) -> None:
+    targets = place.root / "targets.py"
+    targets.write_text(targets.read_text() + IMPOSSIBLE)
+    project = open_project(place.root)
+    register(project, "target", "targets.py", cwd=place.root)
+    for spec in (study_spec([-1.0, 0.0, 0.5]), calibration_spec(targets=("never",))):
+        made = checked(place, spec)
+        assert made.warnings == ()
+        told = describe_check(made)
+        assert told is not None
+        assert (told.objective, told.reason) == (None, "ZERO_LIKELIHOOD")
+        assert (check_text(told) or "").startswith("passed; the data were impossible at the one")
+    alone = checked(place, study_spec([0.5]))
+    assert alone.warnings == ("check: ZERO_LIKELIHOOD at the only point",)
 
 
 def test_a_hanging_model_is_refused(place: Any) -> None:

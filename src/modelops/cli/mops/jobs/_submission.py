@@ -94,7 +94,8 @@ def submission_options(function: F) -> F:
 class Check:
     """The one parameter set that was simulated and scored before the job.
 
-    `simulations` ran now, 0 when all was stored; `left_out` names what switched the check off.
+    `simulations` ran now, 0 when all was stored; `left_out` names what switched the check off;
+    `reason` is the code of an infinite objective, which `objective` has as null.
     """
 
     simulations: int
@@ -102,6 +103,7 @@ class Check:
     objective: float | None
     parameters: dict[str, float]
     left_out: str | None
+    reason: str | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -228,11 +230,12 @@ def describe_check(made: SubmissionPlan) -> Check | None:
         objective=found.objective if isfinite(found.objective) else None,
         parameters=dict(found.params or {}),
         left_out=found.left_out or None,
+        reason=found.reason,
     )
 
 
 def check_text(found: Check | None) -> str | None:
-    """`passed, objective 12.3 (4 simulations, 0.6 s)`."""
+    """`passed, objective 12.3 (4 simulations, 0.6 s)`; infinite is no fault of the set-up."""
     if found is None:
         return None
     if found.left_out:
@@ -240,8 +243,16 @@ def check_text(found: Check | None) -> str | None:
     cost = f"{plural(found.simulations, 'simulation')}, {duration(found.seconds)}"
     if not found.simulations:
         cost = "stored before"
-    score = "infinite" if found.objective is None else figure(found.objective)
-    return f"passed, objective {score} ({cost})"
+    if found.objective is None:
+        what = _AT_A_BAD_POINT.get(found.reason or "", "the objective was infinite")
+        return f"passed; {what} at the one point tried, as happens far from the best ({cost})"
+    return f"passed, objective {figure(found.objective)} ({cost})"
+
+
+_AT_A_BAD_POINT = {
+    "ZERO_LIKELIHOOD": "the data were impossible",
+    "INFEASIBLE": "the loss was infinite",
+}
 
 
 def plan_lines(answer: Submitted, screen: Screen) -> Iterator[str]:
