@@ -154,16 +154,16 @@ def predict_function(
 ) -> dict[str, bytes]:
     """Predictive ranges of an ensemble at each target's observed rows: {target: Arrow IPC bytes}.
 
-    Each member is ``{"params": {...}, "tables": {output: bytes}}``.
+    Targets that keep no observed rows are left out. Each member is
+    ``{"params": {...}, "tables": {output: bytes}}``.
     """
-    from modelops_calabaria.evaluation.predictive import predictive_ensemble
+    from modelops_calabaria.evaluation.predictive import predictable, predictive_ensemble
 
     if not members:
         raise InvalidInput(f"{entrypoint}: an ensemble needs at least one member")
     ensemble = [(member["params"], _Tables(member["tables"])) for member in members]
     ranges = {}
-    for reference in targets:
-        target = _target(reference)
+    for target in predictable([_target(reference) for reference in targets]):
         ranges[target.name] = frame_to_ipc(predictive_ensemble(target, ensemble, seed=seed))
     return ranges
 

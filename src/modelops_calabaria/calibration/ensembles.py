@@ -20,6 +20,7 @@ from modelops_calabaria.calibration.desk import EvaluationProvider, Trial
 from modelops_calabaria.calibration.plan import CalibrationPlan
 from modelops_calabaria.calibration.result import CalibrationResult
 from modelops_calabaria.calibration.seeds import search_seeds
+from modelops_calabaria.evaluation.authors import AuthorsCode
 from modelops_calabaria.outcome.record import Candidate
 from modelops_contracts.errors import ModelOpsError
 from modelops_contracts.ports import Reporter
@@ -84,17 +85,19 @@ def draw_ensembles(
     }
     drawn: dict[str, pl.DataFrame] = {}
     notes = list(result.notes)
+    absent: dict[str, None] = {}
     reporter.start("predictive ranges", len(wanted))
     for label, draws in wanted.items():
-        try:
+        with AuthorsCode() as block:
             tables = provider.predict(label, draws, seed=plan.seed)
-        except ModelOpsError as error:
-            note = f"{label} ensemble: not drawn ({error})"
-            reporter.warn(note)
-            notes.append(note)
-            continue
-        drawn[label] = _joined(tables)
-        reporter.advance(1)
+            drawn[label] = _joined(tables)
+            absent.update(dict.fromkeys(name for name in _names(plan) if name not in tables))
+            reporter.advance(1)
+        if block.error is not None:
+            notes.append(f"{label} ensemble: not drawn ({_told(block.error)})")
+            reporter.warn(notes[-1])
+    if absent:
+        notes.append(f"no predictive ranges of {', '.join(absent)}: without observed rows")
     reporter.finish()
     return replace(
         result,
@@ -103,6 +106,14 @@ def draw_ensembles(
         plausible_fit=drawn.get("plausible"),
         notes=tuple(notes),
     )
+
+
+def _names(plan: CalibrationPlan) -> list[str]:
+    return [target.name for target in plan.target_descriptions]
+
+
+def _told(error: BaseException) -> str:
+    return str(error) if isinstance(error, ModelOpsError) else f"{type(error).__name__}: {error}"
 
 
 def _prior_draws(plan: CalibrationPlan) -> list[Draw]:

@@ -187,14 +187,15 @@ class InProcessProvider:
         *,
         seed: int,
     ) -> Mapping[str, bytes]:
-        """Predictive ranges per target name; simulations that failed are left out."""
-        from modelops_calabaria.evaluation.predictive import predictive_ensemble
+        """Predictive ranges per name of a predictable target; failed simulations are left out."""
+        from modelops_calabaria.evaluation.predictive import predictable, predictive_ensemble
 
+        wanted = predictable(self._targets)
         for params, seeds in draws:
             self._local.prefetch(params, seeds)
         runs = [(p, self._local.run(p, s)) for p, seeds in draws for s in seeds]
         members = [(p.params, run) for p, run in runs if not isinstance(run, Failure)]
         return {
             target.name: frame_to_ipc(predictive_ensemble(target, members, seed=seed))
-            for target in self._targets
+            for target in wanted
         }

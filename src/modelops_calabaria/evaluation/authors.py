@@ -13,12 +13,12 @@ __all__ = ["AuthorsCode"]
 class AuthorsCode:
     """A block in which an exception is the author's: it ends the block and is kept.
 
-    ``error`` is the exception or None, ``traceback`` its text. KeyboardInterrupt and the like pass,
-    and with ``ours_pass`` also what this package itself says of misuse.
+    ``error`` is the exception (also that of ``sys.exit``) or None, ``traceback`` its text.
+    KeyboardInterrupt passes, and with ``ours_pass`` also what this package says of misuse.
     """
 
     def __init__(self, *, ours_pass: bool = False) -> None:
-        self.error: Exception | None = None
+        self.error: Exception | SystemExit | None = None
         self.traceback = ""
         self._ours_pass = ours_pass
 
@@ -28,7 +28,7 @@ class AuthorsCode:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, _: TracebackType | None
     ) -> bool:
-        if not isinstance(error, Exception):
+        if not isinstance(error, Exception | SystemExit):
             return False
         if self._ours_pass and isinstance(error, ModelOpsError):
             return False

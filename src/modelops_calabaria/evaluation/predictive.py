@@ -19,6 +19,7 @@ from modelops_calabaria.evaluation.quantities import bind_params, param_names
 from modelops_contracts.errors import InvalidValue
 
 QUANTILES = (0.025, 0.5, 0.975)
+_NEEDED = ("alignment", "evaluator", "observed", "table")
 Member = tuple[Mapping[str, Any], Mapping[str, pl.DataFrame]]
 
 
@@ -28,6 +29,17 @@ class _Drawn:
 
     column: str
     values: Floats
+
+
+def predictable(targets: Sequence[Any]) -> list[Any]:
+    """The targets for which ranges can be drawn: those that keep observed rows to align with.
+
+    Raises InvalidValue when there is none: a target of one's own may say no more than a loss.
+    """
+    kept = [target for target in targets if all(hasattr(target, name) for name in _NEEDED)]
+    if not kept:
+        raise InvalidValue("no target keeps observed rows that ranges could be drawn for")
+    return kept
 
 
 def predictive_ensemble(

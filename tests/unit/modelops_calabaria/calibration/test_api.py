@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import math
+import sys
+import types
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -16,6 +18,7 @@ from modelops_calabaria.base_model import BaseModel
 from modelops_calabaria.calibration.api import calibrate, check, evaluate, run_study
 from modelops_calabaria.decorators import model_output, model_scenario
 from modelops_calabaria.evaluation.evaluator import annealed_mse
+from modelops_calabaria.evaluation.families.counts import NegativeBinomial
 from modelops_calabaria.evaluation.likelihoods import neg_binomial_loglik_per_rep
 from modelops_calabaria.evaluation.quantities import Param
 from modelops_calabaria.parameters.types import ParameterSpace, ParameterSpec
@@ -110,6 +113,53 @@ def test_a_stochastic_model_is_searched_rescored_and_reported(tmp_path: Path) ->
 
 def loss_weightless() -> LossTarget:
     return loss()
+
+
+class Peak:
+    """A target by protocol alone: it knows one number and keeps no rows."""
+
+    name = "peak"
+    model_output = "in_bed"
+
+    def evaluate(self, outputs: Any) -> Any:
+        highest = [float(tables["in_bed"]["in_bed"].max()) for tables in outputs]
+        return types.SimpleNamespace(loss=abs(sum(highest) / len(highest) - 298.0))
+
+
+def test_a_target_that_gives_only_a_loss_costs_a_picture_never_the_result(tmp_path: Path) -> None:
+    alone = calibrate(School, Peak(), engine="random", n_trials=4)
+    assert alone.fit is None
+    assert any("no target keeps observed rows" in note for note in alone.notes)
+    beside = calibrate(School, [Peak(), loss()], engine="random", n_trials=4)
+    assert beside.fit["target"].unique().to_list() == ["mse"]
+    assert beside.notes[-1] == "no predictive ranges of peak: without observed rows"
+    assert beside.report(tmp_path / "fit.html").exists()
+
+
+def test_ranges_that_cannot_be_drawn_cost_a_picture_never_the_result(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def refuse(*_: Any) -> Any:
+        raise ValueError("lam value too large")
+
+    monkeypatch.setattr(NegativeBinomial, "draw", refuse)
+    fit = calibrate(School, likelihood(), engine="random", n_trials=4)
+    assert math.isfinite(fit.best.objective)
+    assert [note for note in fit.notes if "winner ensemble" in note] == [
+        "winner ensemble: not drawn (ValueError: lam value too large)"
+    ]
+
+
+def test_a_model_that_leaves_python_fails_that_simulation_alone() -> None:
+    class Leaving(NoisySchool):
+        def run_sim(self, state: Any, seed: int) -> Any:
+            if state["beta"] < 0.6:
+                sys.exit(3)
+            return super().run_sim(state, seed)
+
+    Leaving.__qualname__ = "Leaving"
+    run = run_study(Leaving, [{"beta": beta, "gamma": 0.5, "k": 10.0} for beta in (0.55, 1.7)])
+    assert run.failures["error_type"].to_list() == ["SystemExit"]
 
 
 def test_an_existing_journal_resumes_and_other_settings_are_refused(tmp_path: Path) -> None:
