@@ -251,13 +251,16 @@ def open_engine(
     cache_dir: Path | None = None,
 ) -> AbstractContextManager[EngineService]:
     """An engine over the files of an open bundle."""
+    from modelops.engine.memory import share_memory
     from modelops.engine.service import open_engine as open_service
 
+    slots = count_slots(executor, workers)
     return open_service(
         root=root,
         environment=environment,
         executor=cast("Any", executor),
-        slots=count_slots(executor, workers),
+        slots=slots,
+        memory_budget=None if executor == "inline" else share_memory(slots),
         timeout=timeout,
         isolation=isolation,
         log_dir=log_dir,

@@ -131,6 +131,14 @@ def forks(params, seed, config, scenario):
     return tables(out=seed)
 
 
+KEPT = []
+
+
+def leaks(params, seed, config, scenario):
+    KEPT.append(b"x" * params["size"])
+    return tables(pid=os.getpid())
+
+
 def parents(params, seed, config, scenario):
     child = os.fork()
     if child == 0:
@@ -141,7 +149,7 @@ def parents(params, seed, config, scenario):
 
 
 def spawns(params, seed, config, scenario):
-    child = subprocess.Popen(["sleep", "600"])
+    child = subprocess.Popen(["sleep", "600"], start_new_session=params.get("session", False))
     with open(params["file"], "w") as stream:
         stream.write(str(child.pid))
     if params.get("die"):

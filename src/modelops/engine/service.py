@@ -307,7 +307,7 @@ def open_engine(
 
     ``timeout`` is the longest a simulation may take, in seconds; ``isolation`` one of ``warm``,
     ``fresh-per-batch``, ``fresh-per-simulation``; ``memory_budget`` the bytes above which a process
-    is replaced after its batch; ``start_budget`` limits start and import. The guest's archive is
+    that grows is replaced; ``start_budget`` limits start and import. The guest's archive is
     kept in ``cache_dir`` (``log_dir`` when absent). ``debug`` lets the author's exception through
     (inline only). Raises InvalidInput for an option that the executor cannot honour.
     """

@@ -11,6 +11,7 @@ import pytest
 
 from modelops import wiring
 from modelops.config.sources import load_config
+from modelops.engine.memory import read_memory_limit
 from modelops_contracts.errors import InvalidInput, NotFound
 from modelops_contracts.ports import ArtifactStore, JobBackend
 
@@ -78,3 +79,17 @@ def test_listing_jobs_loads_nothing_heavy(tmp_path: Path) -> None:
         "assert not found, found\n"
     )
     subprocess.run([sys.executable, "-c", code], check=True)
+
+
+def test_runner_processes_share_the_memory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    given = {}
+
+    def open_engine(**options: object) -> None:
+        given.update(options)
+
+    monkeypatch.setattr("modelops.engine.service.open_engine", open_engine)
+    common = {"root": tmp_path, "environment": None, "log_dir": tmp_path}
+    wiring.open_engine(**common, workers=4)  # type: ignore[arg-type]
+    assert 0 < given["memory_budget"] * 4 <= read_memory_limit()
+    wiring.open_engine(**common, executor="inline")  # type: ignore[arg-type]
+    assert given["memory_budget"] is None

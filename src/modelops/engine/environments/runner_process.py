@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from modelops.engine.environments.children import Child, find_children, kill_children
 from modelops.engine.environments.guest_log import GuestLog
 from modelops_contracts.errors import Unavailable
 from modelops_runner import PROTOCOL_VERSION
@@ -103,10 +104,14 @@ class RunnerProcess:
         self.interrupted = interrupted
         self.loaded: set[str] = set()
         self.peak_bytes = 0
+        #: As it was after the first simulation: imports, and what one simulation needs.
+        self.first_peak_bytes = 0
         self._launch = launch
         self._log = log
         self._looked = 0.0
         self._gone = False
+        # Seen before it ends: afterwards they are nobody's children.
+        self._children: set[Child] = set()
         self._log.mark()
         self._process, self._channel = _spawn(launch, log)
         with contextlib.ExitStack() as unless_greeted:
@@ -132,6 +137,7 @@ class RunnerProcess:
             while True:
                 header, payload = self._receive(limit)
                 self.peak_bytes = max(self.peak_bytes, header.get("peak_bytes", 0))
+                self.first_peak_bytes = self.first_peak_bytes or self.peak_bytes
                 yield header, payload
                 if header["type"] != "outcome":
                     return
@@ -147,6 +153,7 @@ class RunnerProcess:
 
     def close(self) -> None:
         """Let it end by itself within a second, then make sure that its group is gone."""
+        self._children |= find_children(self.pid)
         with contextlib.suppress(ChannelClosedError):
             self._channel.send({"type": "shutdown"})
         self._wait_for_exit(1.0)
@@ -158,9 +165,11 @@ class RunnerProcess:
         if self._gone:
             return
         self._gone = True
+        self._children |= find_children(self.pid)
         # Where possible the leader is not reaped yet, so its group's id cannot have been taken.
         with contextlib.suppress(ProcessLookupError, PermissionError):
             os.killpg(self._process.pid, signal.SIGKILL)
+        kill_children(self._children)
         if self._process.returncode is None:
             self._reap(0)
 

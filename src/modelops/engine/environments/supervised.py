@@ -31,6 +31,8 @@ ISOLATIONS = ("warm", "fresh-per-batch", "fresh-per-simulation")
 
 #: A simulation, or an import, that was running at this many deaths is not tried again.
 _DEATHS = 2
+#: Times the memory of its first simulation that a process may take in any case.
+_GROWTH = 1.5
 
 
 class _ImportDiedError(Exception):
@@ -101,12 +103,18 @@ class SupervisedGuest:
         return waiting[:1] if self._isolation == "fresh-per-simulation" else waiting
 
     def _run_some(self, requests: Sequence[SimRequest], outcomes: list[SimOutcome]) -> None:
-        """Append outcomes as they come; raises when the process ends before the batch does."""
+        """Append outcomes as they come, all of them unless the process takes too much memory.
+
+        Raises when it ends before the batch does.
+        """
         process = self._ready(requests[0].task.entrypoint)
         remaining = iter(requests)
         for header, payload in process.ask(batch_message(requests), limit=self._timeout):
             if header["type"] == "outcome":
                 outcomes.append(self._outcome(next(remaining), header, payload))
+                if self._holds_too_much(process):
+                    self._forget()
+                    return
             elif header["type"] == "failed":
                 raise as_failure("the guest refused a batch", header["error"])
         self._recycle(process)
@@ -258,9 +266,16 @@ class SupervisedGuest:
 
     def _recycle(self, process: RunnerProcess) -> None:
         """Replace the process when it must be fresh, or holds more memory than its share."""
-        budget = self._memory_budget
-        if self._isolation != "warm" or (budget is not None and process.peak_bytes > budget):
+        if self._isolation != "warm" or self._holds_too_much(process):
             self.close()
+
+    def _holds_too_much(self, process: RunnerProcess) -> bool:
+        """A model that needs that much from its first simulation on gains nothing from a new
+        process; only one that grows does."""
+        usual = _GROWTH * process.first_peak_bytes
+        return self._memory_budget is not None and process.peak_bytes > max(
+            self._memory_budget, usual
+        )
 
 
 def _start(launch: Launch, log: GuestLog, interrupted: threading.Event) -> RunnerProcess:

@@ -243,6 +243,19 @@ def test_children_of_the_model_die_with_it(opener: Opener, tmp_path: Path, die: 
     assert wait_until(lambda: not is_running(pid))
 
 
+@pytest.mark.parametrize("seconds", [0, 600])
+def test_children_in_sessions_of_their_own_are_found(
+    opener: Opener, tmp_path: Path, seconds: float
+) -> None:
+    """A time limit and an ordinary end: an external simulator must not go on by itself."""
+    file = tmp_path / "child"
+    asked = request("spawns", file=str(file), session=True, seconds=seconds)
+    with opener(timeout=2) as engine:
+        run(engine, [asked])
+    pid = int(file.read_text())
+    assert wait_until(lambda: not is_running(pid))
+
+
 def test_closing_ends_every_process(opener: Opener) -> None:
     with opener(slots=2) as engine:
         outcomes = run(engine, [request(seed=i) for i in range(10)])
@@ -344,12 +357,19 @@ def test_isolation(opener: Opener, isolation: str, processes: int) -> None:
     assert len(pids) == expected
 
 
-def test_a_process_above_its_memory_budget_is_replaced(opener: Opener) -> None:
+def test_a_process_that_grows_above_its_memory_budget_is_replaced(opener: Opener) -> None:
+    requests = [request("leaks", seed=i, size=20_000_000) for i in range(40)]
+    with opener(memory_budget=100_000_000) as engine:
+        outcomes = run(engine, requests)
+    assert all(one.ok for one in outcomes)
+    assert len({one.tables["pid"] for one in outcomes}) > 4
+    assert max(one.peak_bytes for one in outcomes) < 150_000_000
+
+
+def test_a_model_that_needs_more_than_its_share_is_left_alone(opener: Opener) -> None:
     with opener(memory_budget=1) as engine:
-        seen = Collector()
-        engine.run([request(seed=i) for i in range(12)], on_outcomes=seen)
-        pids = {one.tables["pid"] for one in seen.outcomes}
-    assert len(pids) == len(seen.batches) > 1
+        outcomes = run(engine, [request(seed=i) for i in range(12)])
+    assert len({one.tables["pid"] for one in outcomes}) == 1
 
 
 def test_large_tables_arrive_whole(opener: Opener) -> None:
