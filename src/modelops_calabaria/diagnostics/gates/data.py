@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from modelops_calabaria.outcome.comparison import paired_target_difference
 from modelops_calabaria.outcome.findings import FAIL, WARN, Finding
 from modelops_calabaria.outcome.record import CalibrationRecord, Candidate
+from modelops_contracts.types import TargetScore
 
 __all__ = ["coverage", "fit", "target_conflict"]
 
@@ -15,23 +16,28 @@ __all__ = ["coverage", "fit", "target_conflict"]
 def coverage(record: CalibrationRecord) -> Iterator[Finding]:
     if not record.candidates:
         return
-    n_replicates = max(1, len(record.best.seeds))
     for score in record.best.scores:
-        rows = score.n_observed * n_replicates
-        missing = score.n_imputed or n_replicates * (score.n_observed - score.n_used)
-        if "WORST" not in score.flags and not score.n_imputed:
-            continue
-        share = missing / rows if rows else 0.0
-        yield Finding(
-            "COVERAGE",
-            FAIL if share > 0.2 else WARN,
-            f"{missing} of {rows} simulated rows of {score.target} were missing under the winner; "
-            "its coverage policy stood in for them",
-            subject=score.target,
-            value=share,
-            threshold=0.2 if share > 0.2 else 0.0,
-            action="fix the model's horizon or the target's keys",
-        )
+        if score.n_imputed:
+            yield _covered(score, "were filled with 0", score.n_imputed, len(record.best.seeds))
+        elif "WORST" in score.flags:
+            missing = score.n_observed - score.n_used
+            yield _covered(score, "are missing in some replicate, which counts as worst", missing)
+
+
+def _covered(score: TargetScore, what: str, missing: int, times: int = 1) -> Finding:
+    """``missing`` of the observed rows, each of them once or in every replicate."""
+    rows = score.n_observed * max(1, times)
+    share = missing / rows if rows else 0.0
+    return Finding(
+        "COVERAGE",
+        FAIL if share > 0.2 else WARN,
+        f"under the winner {missing} of {rows} {'values' if times > 1 else 'observed rows'} of "
+        f"{score.target} {what}",
+        subject=score.target,
+        value=share,
+        threshold=0.2 if share > 0.2 else 0.0,
+        action="fix the model's horizon or the target's keys",
+    )
 
 
 def fit(record: CalibrationRecord) -> Iterator[Finding]:

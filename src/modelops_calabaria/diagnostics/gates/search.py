@@ -65,6 +65,12 @@ def _still_falling(record: CalibrationRecord, losses: list[float]) -> Finding | 
     if len(losses) < 10:
         return None
     before, after = min(losses[: int(0.8 * len(losses))]), min(losses)
+    if math.isinf(before):
+        return _short(
+            "no finite value before the last fifth of the trials: the search has hardly begun",
+            after,
+            before,
+        )
     fall, limit = before - after, _worth_having(record, before)
     if fall <= limit:
         return None

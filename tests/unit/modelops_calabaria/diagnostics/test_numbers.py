@@ -205,6 +205,29 @@ def test_coverage(sound: CalibrationResult, imputed: int, severity: str) -> None
     assert codes(with_best(sound, scores=(score,)))["COVERAGE"] == severity
 
 
+@pytest.mark.parametrize(("lost", "severity"), [(1, "WARN"), (5, "FAIL")])
+def test_worst_scored_rows_are_counted_as_observed_rows(
+    sound: CalibrationResult, lost: int, severity: str
+) -> None:
+    """One replicate of many may have lost them: more than that is not known here."""
+    score = replace(sound.best.scores[0], n_observed=10, n_used=10 - lost, flags=("WORST",))
+    (finding,) = [f for f in diagnose(with_best(sound, scores=(score,))) if f.code == "COVERAGE"]
+    assert finding.severity == severity
+    assert finding.value == lost / 10
+    assert f"{lost} of 10 observed rows" in finding.message
+    assert "in some replicate" in finding.message
+
+
+@pytest.mark.parametrize("kind", ["loglik", "loss"])
+def test_a_search_that_found_its_first_value_at_the_very_end_is_told(
+    sound: CalibrationResult, kind: str
+) -> None:
+    late = with_settings(with_losses(sound, [math.inf] * 38 + [7.0, 6.0], 0.5), objective_kind=kind)
+    (finding,) = budget_of(late)
+    assert "no finite value before the last fifth" in finding.message
+    assert Finding.from_json(finding.to_json()) == finding
+
+
 @pytest.mark.parametrize(("observed", "expected"), [(1.0, None), (9.0, "FAIL")])
 def test_fit(sound: CalibrationResult, observed: float, expected: str | None) -> None:
     curves = [[1.0] * 10 for _ in range(200)]
