@@ -46,8 +46,7 @@ usage: install.sh [options]           (each has a variable: MODELOPS_BRANCH=fix-
   --purge             with --uninstall: settings and caches too; asks for the folder's name (--purge=NAME answers)
   --json              the result as one JSON value on stdout
   -q, -v              say less, say more (MODELOPS_QUIET=1, MODELOPS_VERBOSE=1)
-  -h, --help          this text
-  --version           version of this script
+  -h, --help, --version
 Exit: 0 installed and verified, 1 failed, 2 wrong usage, 3 a decision is needed or another command comes first.
 EOF
 }
@@ -78,20 +77,22 @@ json_list() { # one text per line
     while IFS= read -r item; do [ -z "$item" ] || list=$list${list:+, }$(json_string "$item"); done
     printf '[%s]' "$list"
 }
-json_tail() { printf '"warnings": %s, "duplicates": %s}\n' "$(printf '%s' "$WARNINGS" | json_list)" "$(printf '%s' "$DUPLICATES" | json_list)"; }
+answer() { # MEMBERS: the result of the run as one JSON value, if that is wanted
+    [ "$JSON" != 1 ] || printf '{"schema": "mops.install/1", %s, "warnings": %s, "duplicates": %s}\n' "$1" \
+        "$(printf '%s' "$WARNINGS" | json_list)" "$(printf '%s' "$DUPLICATES" | json_list)"
+}
 fail() { # MESSAGE [HINT [EXIT CODE]]
     FAILED=1
     printf '%serror:%s %s\n' "$RED" "$PLAIN" "$1" >&2
     [ -z "${2:-}" ] || printf 'hint: %s\n' "$2" >&2
-    [ "$JSON" != 1 ] || printf '{"schema": "mops.install/1", "error": {"step": %s, "message": %s, "hint": %s, "log": %s}, %s\n' \
-        "$(json_string "$STEP")" "$(json_string "$1")" "$(json_string "${2:-}")" "$(json_string "$LOG")" "$(json_tail)"
+    answer "\"error\": {\"step\": $(json_string "$STEP"), \"message\": $(json_string "$1"), \"hint\": $(json_string "${2:-}"), \"log\": $(json_string "$LOG")}"
     exit "${3:-1}"
 }
 misused() { fail "$1" "${2:-install.sh --help}" 2; }
-fail_logged() { # MESSAGE [HINT]: with the end of what the failed command said
-    tail -n 20 "$LOG" | sed 's/^/  | /' >&2
-    fail "$1" "${2:-the whole output is in $LOG}"
+show_cause() { # the last command in the log, and the end of what it said
+    awk '/^[$] / { n = 0 } { line[n++] = $0 } END { for (i = 0; i < n; i++) if (i == 0 || i >= n - 20) print "  | " line[i] }' "$LOG" >&2
 }
+fail_logged() { show_cause && fail "$1" "${2:-the whole output is in $LOG}"; }
 nearest() { # WORD, candidates on stdin
     awk -v word="$1" '{ m = length(word); n = length($0); for (j = 0; j <= n; j++) d[0, j] = j
         for (i = 1; i <= m; i++) { d[i, 0] = i; for (j = 1; j <= n; j++) { x = d[i - 1, j - 1] + (substr(word, i, 1) != substr($0, j, 1))
@@ -141,12 +142,13 @@ with_uv() { # Dependencies come from the wheel folder if there is one.
 
 # --- what is wanted ---
 parse_options() {
-    BRANCH_GIVEN='' REF_GIVEN=''
+    BRANCH_GIVEN='' REF_GIVEN='' installing=''
     for name in FROM OFFLINE PYTHON UV BIN_DIR OVERWRITE; do eval "$name=\${MODELOPS_$name:-}"; done
     for name in REQUIRE_AZURE NO_MODIFY_PATH KEEP_OLD DRY_RUN JSON QUIET VERBOSE; do
         eval "$name=\${MODELOPS_$name:-0} value=\${MODELOPS_$name:-0}"
         case $value in 0 | 1) ;; *) misused "MODELOPS_$name is $value" "set it to 1 or 0" ;; esac
     done
+    for word; do [ "$word" != --json ] || JSON=1; done # what stands before it may be wrong
     while [ $# -gt 0 ]; do
         word=$1 option=${1%%=*} value='' && shift
         name=$(printf '%s' "${option#--}" | tr 'a-z-' 'A-Z_')
@@ -155,12 +157,14 @@ parse_options() {
                 case $word in *=*) value=${word#*=} ;; *) if [ $# -gt 0 ]; then value=$1 && shift; fi ;; esac
                 case $value in '' | -*) misused "$option needs a value" ;; esac
                 case $name in BRANCH | REF) name=${name}_GIVEN ;; OVERWRITE) value="$OVERWRITE $value" ;; esac
+                [ "$option" = --bin-dir ] || installing=$option
                 eval "$name=\$value" && continue
                 ;;
             --purge) PURGE_NAME=${word#--purge} && PURGE_NAME=${PURGE_NAME#=} word=$option ;;
         esac
         case $word in
-            --require-azure | --no-modify-path | --keep-old | --dry-run | --uninstall | --purge | --json) eval "$name=1" ;;
+            --require-azure | --no-modify-path | --keep-old) eval "$name=1" && installing=$word ;;
+            --dry-run | --uninstall | --purge | --json) eval "$name=1" ;;
             -q) QUIET=1 ;;
             -v) VERBOSE=1 ;;
             -h | --help) usage && exit 0 ;;
@@ -170,14 +174,14 @@ parse_options() {
     done
     BRANCH=$BRANCH_GIVEN REF=$REF_GIVEN
     [ -n "$BRANCH$REF" ] || BRANCH=${MODELOPS_BRANCH:-} REF=${MODELOPS_REF:-}
-    [ -z "$BRANCH" ] || [ -z "$REF" ] || misused "a branch and a ref exclude each other" "give one of --branch and --ref"
     [ "$PURGE" = 0 ] || [ "$UNINSTALL" = 1 ] || misused "--purge belongs to --uninstall" "install.sh --uninstall --purge"
-    for name in $OVERWRITE; do
-        case " $COMMANDS " in *" $name "*) ;; *) misused "--overwrite $name: not one of $COMMANDS" ;; esac
-    done
+    [ -z "$installing" ] || [ "$UNINSTALL" != 1 ] || misused "$installing is for an installation, --uninstall is none" "install.sh --uninstall"
+    for name in $OVERWRITE; do case " $COMMANDS " in *" $name "*) ;; *) misused "--overwrite $name: not one of $COMMANDS" ;; esac done
 }
 is_checkout() { [ -d "$1/src/modelops_contracts" ] && grep -q '^name = "modelops"' "$1/pyproject.toml" 2>/dev/null; }
 choose_source() { # The first that applies; nothing is fetched yet.
+    choose_python
+    [ -z "$BRANCH" ] || [ -z "$REF" ] || misused "a branch and a ref exclude each other" "give one of --branch and --ref"
     if [ -n "$OFFLINE" ]; then OFFLINE=$(cd "$OFFLINE" 2>/dev/null && pwd) || misused "--offline: there is no such folder"; fi
     KIND=git SOURCE=$REPOSITORY
     case $FROM in
@@ -210,9 +214,21 @@ choose_source() { # The first that applies; nothing is fetched yet.
         return 0
     fi
     [ -z "$OFFLINE" ] || misused "--offline does without git" "give a wheel or a checkout"
-    authority=${SOURCE#*://} && authority=${authority%%/*}
-    case $SOURCE in ssh://*) case $authority in *:*@*) ;; *) authority= ;; esac ;; esac
-    case $authority in *@*) misused "the source URL holds a user name or a token" "it would be stored: leave it to git's credential configuration" ;; esac
+    host=${SOURCE#*://} && host=${host%%/*} secret=$host
+    case $SOURCE in ssh://*) case $host in *:*@*) ;; *) secret= ;; esac ;; esac
+    case $secret in *@*) misused "the source URL holds a user name or a token" "it would be stored: leave it to git's credential configuration" ;; esac
+}
+choose_python() {
+    case $PYTHON in
+        '') PYTHON=$PYTHONS ;;
+        3.11 | 3.12 | 3.13 | 3.11.* | 3.12.* | 3.13.*) ;;
+        *)
+            found=$("$PYTHON" -I -c 'import sys; print((3, 11) <= sys.version_info[:2] < (3, 14))' </dev/null 2>/dev/null) || found=
+            [ "$found" = True ] || misused "--python $PYTHON: neither a version nor an interpreter within $PYTHONS" "--python 3.12"
+            PYTHON=$(command -v "$PYTHON")
+            case $PYTHON in /*) ;; *) PYTHON=$(pwd)/$PYTHON ;; esac
+            ;;
+    esac
 }
 set_places() {
     [ -d "${HOME:-}" ] || fail "HOME is not a folder: ${HOME:-not set}" "HOME=/your/home ./install.sh"
@@ -221,27 +237,15 @@ set_places() {
     EARLIER_BIN=$(sed -n 's/^"bin_dir": "\(.*\)",$/\1/p' "$STATE/install.json" 2>/dev/null | sed 's/\\\(["\\]\)/\1/g') || :
     [ "$UNINSTALL" != 1 ] || BIN_DIR=${BIN_DIR:-$EARLIER_BIN}
     BIN=${BIN_DIR:-${UV_TOOL_BIN_DIR:-${XDG_BIN_HOME:-${XDG_DATA_HOME:+$(dirname "$XDG_DATA_HOME")/bin}}}}
-    BIN=${BIN:-$HOME/.local/bin}
-    case $STATE in /*) ;; *) STATE=$START_FOLDER/$STATE ;; esac
-    case $TOOLS in /*) ;; *) TOOLS=$START_FOLDER/$TOOLS ;; esac
-    case $BIN in /*) ;; *) BIN=$START_FOLDER/$BIN ;; esac
+    BIN=${BIN:-$HOME/.local/bin} && BIN=${BIN%/}
+    for name in STATE TOOLS BIN; do eval "case \$$name in /*) ;; *) $name=\$START_FOLDER/\$$name ;; esac"; done
     case $UV in '' | /*) ;; */*) UV=$START_FOLDER/$UV ;; *) UV=$(command -v "$UV") || UV= ;; esac
     TOOL=$TOOLS/modelops PREVIOUS=$(dirname "$TOOLS")/modelops-previous SWITCH=$STATE/switch LOCK=$STATE/install.lock
     TOOLS_REAL=$(cd "$TOOLS" 2>/dev/null && pwd -P) || TOOLS_REAL=$TOOLS
     USER_BASE=${PYTHONUSERBASE:-$HOME/.local}
-    case $PYTHON in
-        '') PYTHON=$PYTHONS ;;
-        3.11 | 3.12 | 3.13 | 3.11.* | 3.12.* | 3.13.*) ;;
-        *)
-            found=$("$PYTHON" -I -c 'import sys; print((3, 11) <= sys.version_info[:2] < (3, 14))' </dev/null 2>/dev/null) || found=
-            [ "$found" = True ] || misused "--python $PYTHON: neither a version nor an interpreter within $PYTHONS" "--python 3.12"
-            PYTHON=$(command -v "$PYTHON")
-            case $PYTHON in /*) ;; *) PYTHON=$START_FOLDER/$PYTHON ;; esac
-            ;;
-    esac
     LC_ALL=C
-    export LC_ALL GIT_TERMINAL_PROMPT=0 UV_TOOL_DIR="$TOOLS" UV_TOOL_BIN_DIR="$BIN"
-    unset PYTHONPATH PYTHONHOME VIRTUAL_ENV UV_SYSTEM_PYTHON
+    export LC_ALL GIT_TERMINAL_PROMPT=0 UV_TOOL_DIR="$TOOLS" UV_TOOL_BIN_DIR="$BIN" PIP_USER=0 PIP_REQUIRE_VIRTUALENV=0
+    unset PYTHONPATH PYTHONHOME VIRTUAL_ENV UV_SYSTEM_PYTHON UV_OVERRIDE PIP_TARGET PIP_PREFIX
     if [ -t 2 ] && [ -z "${NO_COLOR:-}" ] && [ "${TERM:-dumb}" != dumb ]; then RED=$(printf '\033[31m') PLAIN=$(printf '\033[0m'); fi
     for file in /etc/ssl/certs/ca-certificates.crt /etc/pki/tls/certs/ca-bundle.crt /etc/ssl/ca-bundle.pem /etc/ssl/cert.pem; do
         if [ -z "${SSL_CERT_FILE:-}" ] && [ -r "$file" ]; then export SSL_CERT_FILE="$file"; fi
@@ -264,8 +268,7 @@ take_lock() {
         [ "$waited" -lt "$LOCK_SECONDS" ] || fail "another install.sh holds $LOCK (process ${holder%% *})" "wait for it, or end it and run this again"
         sleep 1 && waited=$((waited + 1))
     done
-    LOCKED=1
-    printf '%s %s\n' "$$" "$(process_start "$$")" >"$LOCK/pid"
+    LOCKED=1 && printf '%s %s\n' "$$" "$(process_start "$$")" >"$LOCK/pid"
 }
 finish() { # at every exit
     finished=${SIGNALLED:-$?}
@@ -282,14 +285,8 @@ finish() { # at every exit
     [ -z "$LOCKED" ] || rm -rf "$LOCK"
     exit "$finished"
 }
-tool_works() {
-    [ -f "$TOOL/uv-receipt.toml" ] || return 1
-    for name in $COMMANDS; do capture "$TOOL/bin/$name" --version || return 1; done
-}
 link_commands() { # whichever is gone, or dangles
-    for name in $COMMANDS; do
-        [ -e "$BIN/$name" ] || [ ! -x "$TOOL/bin/$name" ] || ln -sf "$TOOL/bin/$name" "$BIN/$name"
-    done
+    for name in $COMMANDS; do [ -e "$BIN/$name" ] || [ ! -x "$TOOL/bin/$name" ] || ln -sf "$TOOL/bin/$name" "$BIN/$name"; done
 }
 restore_previous() {
     if [ -d "$PREVIOUS" ]; then
@@ -337,7 +334,7 @@ check_system() {
     [ "$UNINSTALL" = 1 ] || printf '%s' "$absent" >>"$STATE/created-folders"
     if [ -d "$SWITCH" ] || [ -d "$PREVIOUS" ]; then
         say "  a run was killed while it exchanged the installation: repairing"
-        if { [ -d "$PREVIOUS" ] || [ ! -e "$SWITCH/had-tool" ]; } && tool_works; then link_commands && rm -rf "$SWITCH" "$PREVIOUS"; else restore_previous; fi
+        if { [ -d "$PREVIOUS" ] || [ ! -e "$SWITCH/had-tool" ]; } && [ -f "$TOOL/uv-receipt.toml" ] && self_test "$TOOL"; then link_commands && rm -rf "$SWITCH" "$PREVIOUS"; else restore_previous; fi
     fi
 }
 check_az_version() {
@@ -372,33 +369,36 @@ install_uv() {
         UV=$STATE/uv/uv fetched=$WORK/uv
         if [ "$DRY_RUN" = 1 ]; then say "  would fetch a private uv into $STATE/uv" && return 0; fi
         mkdir "$fetched" && causes=''
-        for way in fetch_uv_wheel fetch_uv_installer fetch_uv_pip; do
-            ! "$way" || ! good_uv "$fetched/uv" || break
-            causes="$causes  $way: $(tail -n 1 "$LOG")$NEWLINE"
+        for way in wheel installer pip; do
+            ! "fetch_uv_$way" || ! good_uv "$fetched/uv" || break
+            causes="$causes$NEWLINE  $way: $(tail -n 1 "$LOG")"
         done
-        [ -x "$fetched/uv" ] || fail "no uv, and none could be fetched:$NEWLINE$causes" "install uv $MIN_UV or newer, or give --uv PATH; the whole output is in $LOG"
+        [ -x "$fetched/uv" ] || fail "no uv $MIN_UV or newer, and none could be fetched:$causes" "install uv $MIN_UV or newer, or give --uv PATH; the whole output is in $LOG"
         rm -rf "$STATE/uv" && mv "$fetched" "$STATE/uv"
     fi
     say "  $("$UV" --version) at $UV"
     [ -z "${UV_NO_CACHE:-}" ] || warn "UV_NO_CACHE is set: what was tested is downloaded once more"
 }
 fetch_uv_wheel() {
-    [ -n "$OFFLINE" ] || { printf 'no --offline folder\n' >>"$LOG" && return 1; }
+    [ -n "$OFFLINE" ] || because "only with --offline DIR" || return 1
     for wheel in "$OFFLINE"/uv-*.whl; do
-        run python3 -m zipfile -e "$wheel" "$WORK/wheel" && cp "$WORK"/wheel/uv-*/scripts/uv "$fetched/uv" && chmod 755 "$fetched/uv" && return 0
+        [ -f "$wheel" ] || because "there is none in $OFFLINE" || return 1
+        find_program python3 && run python3 -m zipfile -e "$wheel" "$WORK/wheel" && cp "$WORK"/wheel/uv-*/scripts/uv "$fetched/uv" && chmod 755 "$fetched/uv" && return 0
     done
     return 1
 }
 fetch_uv_installer() {
-    [ -z "$OFFLINE" ] || { printf 'not tried: --offline\n' >>"$LOG" && return 1; }
-    run curl -fsSL --retry 2 -o "$WORK/uv.sh" "$UV_INSTALLER" || run wget -O "$WORK/uv.sh" "$UV_INSTALLER" || return 1
-    case $(tail -n 1 "$WORK/uv.sh") in *'"$@"'*) ;; *) printf 'the downloaded installer is not complete\n' >>"$LOG" && return 1 ;; esac
+    [ -z "$OFFLINE" ] || because "not tried: --offline" || return 1
+    { find_program curl && run curl -fsSL --retry 2 -o "$WORK/uv.sh" "$UV_INSTALLER"; } ||
+        { command -v wget >/dev/null && run wget -nv -O "$WORK/uv.sh" "$UV_INSTALLER"; } || return 1
+    case $(tail -n 1 "$WORK/uv.sh") in *'"$@"'*) ;; *) because "what was downloaded is not complete" || return 1 ;; esac
     run env UV_UNMANAGED_INSTALL="$fetched" sh "$WORK/uv.sh"
 }
 fetch_uv_pip() {
-    [ -z "$OFFLINE" ] || { printf 'not tried: --offline\n' >>"$LOG" && return 1; }
-    run python3 -m venv "$WORK/pip" && run "$WORK/pip/bin/python" -m pip install --quiet "uv>=$MIN_UV" && cp "$WORK/pip/bin/uv" "$fetched/uv"
+    [ -z "$OFFLINE" ] || because "not tried: --offline" || return 1
+    find_program python3 && run python3 -m venv "$WORK/pip" && run "$WORK/pip/bin/python" -m pip install --quiet "uv>=$MIN_UV" && cp "$WORK/pip/bin/uv" "$fetched/uv"
 }
+find_program() { command -v "$1" >/dev/null || because "there is no $1"; }
 
 # --- whose is it ---
 is_known() { case " modelops $OLD_TOOLS " in *" $1 "*) ;; *) return 1 ;; esac }
@@ -453,8 +453,7 @@ read_distribution() { # DIST-INFO: sets dist, site, interpreter
 explain_owner() { # FILE that is not ours: more about it
     find_owner "$1"
     if [ "$OWNED_BY" != unknown ]; then return 0; fi
-    place=$(dirname "$1")
-    target=$(readlink "$1" 2>/dev/null) || target=$1
+    place=$(dirname "$1") && target=$(readlink "$1" 2>/dev/null) || target=$1
     if [ -d "$place/../conda-meta" ]; then
         OWNED_BY="conda environment ${place%/bin}" REMEDY="conda list -p $(quote "${place%/bin}")"
     elif [ -f "$place/../pyvenv.cfg" ]; then
@@ -509,11 +508,14 @@ resolve_source() { # A folder per run: nothing stale comes from uv's cache, wher
 }
 resolve_git() {
     command -v git >/dev/null || fail "git is missing" "install it (Debian: sudo apt-get install git; macOS: xcode-select --install), or give a wheel by --from"
+    ssh=${GIT_SSH_COMMAND:-$(git config core.sshCommand)} || ssh=
+    [ -n "${GIT_SSH:-}" ] || export GIT_SSH_COMMAND="${ssh:-ssh} -oBatchMode=yes" # it would ask on the terminal
     wanted=${BRANCH:-${REF:-main}}
     if printf '%s\n' "$REF" | grep -Eq '^[0-9a-f]{40}$'; then
         EXPECT_COMMIT=$REF
     else
-        capture git ls-remote "$SOURCE" || fail_logged "cannot read $SOURCE" "a private repository needs git's credential configuration for ${authority:-its host}"
+        capture git ls-remote "$SOURCE" || fail_logged "cannot read $SOURCE" "$([ -n "$FROM" ] ||
+            printf 'if you have it elsewhere: --from URL, checkout or wheel (or MODELOPS_FROM); ')a private repository needs git's credentials for ${host##*@}"
         listed=$OUTPUT
         branch=$(printf '%s\n' "$listed" | awk -v "name=refs/heads/$wanted" '$2 == name { print $1 }')
         tag=$(printf '%s\n' "$listed" | awk -v "name=refs/tags/$wanted" '$2 == name && !found { found = $1 } $2 == name "^{}" { found = $1 } END { print found }')
@@ -536,9 +538,8 @@ self_test() { # PREFIX: sets VERSION, COMMIT; what is wrong is at the end of the
     # shellcheck disable=SC2086 # a list of names
     capture "$1/bin/python" -I -c "$PROBE" "$VERSION" $PACKAGES
 }
-agree() { # WHAT FOUND EXPECTED
-    [ "$2" = "$3" ] || { printf '%s is "%s" instead of "%s"\n' "$1" "$2" "$3" >>"$LOG" && return 1; }
-}
+agree() { [ "$2" = "$3" ] || because "$1 is \"$2\" instead of \"$3\""; } # WHAT FOUND EXPECTED
+because() { printf '%s\n' "$1" >>"$LOG" && return 1; }
 read_json() { printf '%s' "$2" | sed -n "s/.*\"$1\": *\"\([^\"]*\)\".*/\1/p"; }
 stage() {
     with_uv venv --quiet --python "$PYTHON" "$WORK/venv" || fail_logged "no environment with Python $PYTHON could be made"
@@ -565,22 +566,21 @@ install_modelops() { # uv removes the old tool before it builds the new one: so 
     SWITCHING=0
 }
 undo() {
+    show_cause
     restore_previous
     kept="nothing was installed before, and nothing is now"
     if [ -e "$TOOL" ]; then
         kept="the previous installation was put back, but it does not run either"
         ! capture "$BIN/mops" --version || kept="your previous installation works ($OUTPUT)"
     fi
-    fail_logged "$1; $kept"
+    fail "$1; $kept" "the whole output is in $LOG"
 }
 remove() { # WHAT COMMAND...: a removal that fails is no reason to stop
     what=$1 && shift
     if run "$@"; then
         say "  removed: $what" && REMOVED=$REMOVED$what$NEWLINE
         [ "$DRY_RUN" = 1 ] || link_commands # uv also takes links that lead elsewhere by now
-    else
-        warn "$what resists: $(quote "$@")"
-    fi
+    else warn "$what resists: $(quote "$@")"; fi
 }
 pip_may_remove() { capture "$1" -I -c 'import os, sys, sysconfig; sys.exit(os.path.exists(os.path.join(sysconfig.get_path("stdlib"), "EXTERNALLY-MANAGED")))'; }
 cleanup_old_installations() {
@@ -645,8 +645,11 @@ rewrite_file() { # FILE LINE: our block with LINE in place of any old one; no LI
 configure_path() {
     case $STATE in "$HOME/.modelops") where="\"\$HOME/.modelops" ;; *) where="\"$(printf '%s' "$STATE" | sed 's/[\\"$`]/\\&/g')" ;; esac
     PATH_LINE=". $where/env\"" ON_PATH=1
-    case ${SHELL:-} in */fish) PATH_LINE="source $where/env.fish\"" ;; esac
-    case :$START_PATH: in *:"$BIN":*) [ -e "$STATE/env" ] || return 0 ;; *) ON_PATH=0 ;; esac
+    case ${SHELL:-} in
+        */fish) PATH_LINE="source $where/env.fish\"" ;;
+        */csh | */tcsh) PATH_LINE="set path = ($(quote "$BIN") \$path)" ;;
+    esac
+    case :$START_PATH: in *:"$BIN":* | *:"$BIN"/:*) [ -e "$STATE/env" ] || return 0 ;; *) ON_PATH=0 ;; esac
     if [ "$DRY_RUN" = 1 ] || [ "$NO_MODIFY_PATH" = 1 ]; then
         [ "$ON_PATH" = 1 ] || say "  $BIN is not on PATH; add to your shell's start-up file: export PATH=$(quote "$BIN"):\"\$PATH\""
         return 0
@@ -669,6 +672,8 @@ configure_path() {
         case $file in *.fish) rewrite_file "$file" "source $where/env.fish\"" ;; *) rewrite_file "$file" ". $where/env\"" ;; esac
         PATH_FILES=$PATH_FILES$file$NEWLINE
     done
+    case $PATH_LINE in "set path"*) warn "$SHELL reads none of these files; add to ~/.cshrc: $PATH_LINE" ;; esac
+    say "  $BIN on PATH by: $(printf '%s' "$PATH_FILES" | tr '\n' ' ' | sed 's/ $//')"
     if [ -n "${GITHUB_PATH:-}" ] && ! grep -qsxF -e "$BIN" "$GITHUB_PATH"; then printf '%s\n' "$BIN" >>"$GITHUB_PATH"; fi
 }
 list_start_files() { zshrc=${ZDOTDIR:-$HOME}/.zshrc fish=${XDG_CONFIG_HOME:-$HOME/.config}/fish/conf.d/modelops.fish; }
@@ -689,7 +694,7 @@ verify_installation() {
             [ "$DRY_RUN" != 1 ] || [ "$OWNER" != ours ] || [ "$KEEP_OLD" = 1 ] || continue
             case $NEWLINE$DUPLICATES in *"$NEWLINE$file "*) continue ;; esac
             DUPLICATES="$DUPLICATES$file ($OWNED_BY; removed by: $REMEDY)$NEWLINE"
-            [ -n "$first" ] || { first=$file && shadowed="$shadowed \`$name\` runs $file ($OWNED_BY; $REMEDY)"; }
+            [ -n "$first" ] || { first=$file && shadowed="$shadowed${shadowed:+,} \`$name\` runs $file ($OWNED_BY)"; }
         done
     done
     [ -z "$DUPLICATES" ] || say "also on PATH:$NEWLINE$(printf '%s' "$DUPLICATES" | sed 's/^/  /')"
@@ -698,13 +703,11 @@ verify_installation() {
         capture env PATH="$BIN:$START_PATH" "$BIN/mops" doctor --install --json || fail_logged "mops doctor --install found a fault" "$BIN/mops doctor"
         write_receipt
     fi
-    [ -z "$shadowed" ] || fail "installed, but$shadowed" "remove it, or put $BIN first on PATH" 3
+    [ -z "$shadowed" ] || fail "installed, but$shadowed" "remove what comes first as said above, or put $BIN first on PATH" 3
 }
 write_receipt() {
     entries=''
-    for name in $COMMANDS; do
-        entries="$entries${entries:+, }{\"name\": \"$name\", $(receipt_entry "$BIN/$name")}"
-    done
+    for name in $COMMANDS; do entries="$entries${entries:+, }{\"name\": \"$name\", $(receipt_entry "$BIN/$name")}"; done
     overwritten=$(for name in $COMMANDS; do [ ! -e "$BIN/$name.before-modelops" ] || printf '%s\n' "$BIN/$name.before-modelops"; done)
     private=false && case $UV in "$STATE"/*) private=true ;; esac
     {
@@ -714,7 +717,6 @@ write_receipt() {
         printf '"removed": %s,\n"overwritten": %s,\n' "$(printf '%s' "$REMOVED" | json_list)" "$(printf '%s\n' "$overwritten" | json_list)"
         printf '"path_files": %s,\n"at": "%s"' "$(printf '%s' "$PATH_FILES" | json_list)" "$(date -u +%Y-%m-%dT%H:%M:%SZ)"
     } >"$WORK/receipt"
-    [ "$JSON" = 0 ] || { cat "$WORK/receipt" && printf ', ' && json_tail; }
     (umask 077 && { cat "$WORK/receipt" && printf '}\n'; } >"$STATE/install.json.new") && mv "$STATE/install.json.new" "$STATE/install.json"
 }
 uninstall() {
@@ -731,10 +733,11 @@ uninstall() {
         ! grep -qsF -e "$OPEN_MARK" "$file" || if [ "$DRY_RUN" = 1 ]; then say "  would take our lines out of $file"; else rewrite_file "$file" ''; fi
     done
     made=$(sort -r "$STATE/created-folders" 2>/dev/null) || :
-    run rm -rf "$TOOL" "$PREVIOUS" "$SWITCH" "$STATE/uv" "$STATE/dist" "$STATE/env" "$STATE/env.fish" "$STATE/created-files" "$STATE/created-folders" "$STATE/install.json"
+    run rm -rf "$TOOL" "$PREVIOUS" "$SWITCH" "$STATE/uv" "$STATE/dist" "$STATE/env" "$STATE/env.fish" "$STATE/created-files" "$STATE/created-folders" "$STATE/install.json" ||
+        fail_logged "not everything could be removed" "mend that, then install.sh --uninstall again; the whole output is in $LOG"
     [ "$PURGE" = 0 ] || while IFS= read -r folder; do run rm -rf "$folder"; done <"$WORK/doomed"
     case $NEWLINE$made$NEWLINE in *"$NEWLINE$TOOLS$NEWLINE"*) run rm -f "$TOOLS/.lock" "$TOOLS/.gitignore" "$TOOLS/CACHEDIR.TAG" ;; esac
-    if [ "$DRY_RUN" = 1 ]; then return 0; fi
+    if [ "$DRY_RUN" = 1 ]; then say "Nothing was changed." && answer '"dry_run": true' && return 0; fi
     for name in $COMMANDS; do
         found=$(command -v "$name") || continue
         explain_owner "$found" && DUPLICATES="$DUPLICATES$found ($OWNED_BY; removed by: $REMEDY)$NEWLINE"
@@ -743,7 +746,7 @@ uninstall() {
     LOG=/dev/null && rm -rf "$STATE/logs" "$WORK" "$LOCK"
     printf '%s\n' "$made" "$STATE" "${fish%/*}" | while IFS= read -r folder; do rmdir "$folder" 2>/dev/null || :; done # if empty
     for folder in "$STATE"/*; do [ ! -e "$folder" ] || say "kept: $folder"; done
-    [ "$JSON" = 0 ] || { printf '{"schema": "mops.install/1", "uninstalled": true, ' && json_tail; }
+    answer '"uninstalled": true'
 }
 ask_to_purge() { # before anything is removed
     doomed='' kept=''
@@ -765,14 +768,17 @@ ask_to_purge() { # before anything is removed
 
 main() {
     parse_options "$@"
-    choose_source
+    [ "$UNINSTALL" = 1 ] || choose_source
     set_places
     trap finish EXIT
     trap 'SIGNALLED=130 && exit 130' INT
     trap 'SIGNALLED=143 && exit 143' TERM
     trap 'SIGNALLED=129 && exit 129' HUP
     if [ "$UNINSTALL" = 1 ]; then
-        STEP=uninstall && check_system && uninstall && return 0
+        STEP=uninstall
+        check_system
+        uninstall
+        return
     fi
     step 1 check && check_system
     step 2 azure && check_az_version
@@ -783,7 +789,8 @@ main() {
     step 7 clean && cleanup_old_installations
     step 8 path && configure_path
     step 9 verify && verify_installation
-    if [ "$DRY_RUN" = 1 ]; then say "Nothing was changed." && return 0; fi
+    if [ "$DRY_RUN" = 1 ]; then say "Nothing was changed." && answer '"dry_run": true' && return 0; fi
+    answer "$(sed 1d "$WORK/receipt")"
     say "Installed: ModelOps $VERSION${COMMIT:+ ($COMMIT)} in $TOOL; mops, cb and modelops-bundle in $BIN"
     [ -z "$REMOVED" ] || say "In shells that are open now: hash -r (zsh: rehash)"
     [ "$ON_PATH" = 1 ] || say "In this shell, once: $PATH_LINE"

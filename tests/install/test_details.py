@@ -139,6 +139,25 @@ def test_uninstall_lists_what_is_still_on_path_and_may_be_run_twice(one_world: W
     assert other.exists()
 
 
+def test_what_cannot_be_removed_is_an_error_and_not_called_removed(one_world: World) -> None:
+    world = one_world
+    world.install_wheel().expect(0)
+    world.remove_stub("rm")
+    refuse = "echo rm: Permission denied >&2; exit 1"
+    world.write(
+        world.stubs / "rm",
+        f'#!/bin/sh\ncase "$*" in *tools/modelops*) {refuse} ;; esac\nexec /bin/rm "$@"\n',
+        0o755,
+    )
+    done = world.install("--uninstall").expect(1)
+    assert "  | rm: Permission denied\nerror: not everything could be removed\n" in done.err
+    assert "ModelOps is removed" not in done.err
+    world.remove_stub("rm")
+    (world.stubs / "rm").symlink_to("/bin/rm")
+    world.install("--uninstall").expect(0)
+    assert not world.state.exists()
+
+
 def test_purging_asks_before_anything_is_removed_and_leaves_nothing(one_world: World) -> None:
     world = one_world
     before = snapshot(world.home)
@@ -192,8 +211,10 @@ def test_only_its_own_programs_are_called_and_nothing_of_the_user_is_configured(
     }
     assert {call.split()[1] for call in world.calls if call.startswith("git")} <= {
         "-C",
+        "config",  # asked, not changed
         "ls-remote",
     }
+    assert "git config core.sshCommand" in world.calls
     verbs = {" ".join(call.split()[1:3]) for call in world.calls if call.startswith("uv")}
     assert not {verb for verb in verbs if verb.split()[0] in {"self", "python", "cache"}}
     assert snapshot(world.stubs) == before

@@ -161,7 +161,7 @@ def test_private_git(machine: Machine, git_server: GitServer) -> None:
     config = git_server.write_config(machine.root / "gitconfig", token=None)
     machine.env["GIT_CONFIG_GLOBAL"] = str(config)
     refused = machine.install("--branch", "main", script=alone).expect(1)
-    assert "hint: a private repository" in refused.err
+    assert "a private repository needs git's credentials for github.com" in refused.err
     git_server.write_config(config, token="wrong")
     machine.install("--branch", "main", script=alone).expect(1)
     git_server.write_config(config, token="s3cret")

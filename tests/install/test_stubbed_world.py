@@ -492,6 +492,9 @@ def test_checkout_is_built_into_a_fresh_folder(one_world: World) -> None:
         (["surprise"], {}),
         (["--branch", "a", "--ref", "b"], {}),
         (["--purge"], {}),
+        (["--uninstall", "--branch", "x"], {}),
+        (["--uninstall", "--uv", "/usr/bin/uv"], {}),
+        (["--require-azure", "--uninstall"], {}),
         (["--overwrite", "python"], {}),
         (["--python", "3.10"], {}),
         (["--python", "3.14"], {}),
@@ -597,9 +600,16 @@ def test_no_way_to_get_uv_names_three_causes(one_world: World) -> None:
     world.remove_stub("wget")
     world.inject("python3", 'echo "no module named venv" >&2; exit 1\n')
     done = world.install_wheel().expect(1)
-    for way in ("fetch_uv_wheel", "fetch_uv_installer", "fetch_uv_pip"):
-        assert way in done.err
-    assert "no module named venv" in done.err
+    for cause in (
+        "\n  wheel: only with --offline DIR",
+        "\n  installer: could not resolve astral.sh",
+        "\n  pip: no module named venv\nhint: ",
+    ):
+        assert cause in done.err
+    for name in ("curl", "python3"):
+        world.remove_stub(name)
+    done = world.install_wheel().expect(1)
+    assert "\n  installer: there is no curl\n  pip: there is no python3\n" in done.err
     assert not (world.state / "uv").exists()
 
 
