@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from io import BytesIO
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from modelops_calabaria.constants import SEED_COL
+from modelops_calabaria.pandas_tables import from_pandas, is_pandas
 from modelops_contracts.errors import IntegrityError, InvalidType, InvalidValue
 
 if TYPE_CHECKING:
@@ -30,14 +31,14 @@ def as_frame(table: object, where: str) -> pl.DataFrame:
     """A polars or pandas frame as polars.
 
     Raises, naming ``where``, InvalidType for anything else and for a column of Python objects,
-    and InvalidValue for pandas columns that share a name.
+    and InvalidValue for pandas columns that share a name; an index with a name is a column.
     """
     import polars as pl
 
     if isinstance(table, pl.DataFrame):
         return _refuse_objects(table, where)
-    if type(table).__module__.partition(".")[0] == "pandas" and hasattr(table, "columns"):
-        return _refuse_objects(_from_pandas(table, where), where)
+    if is_pandas(table) and hasattr(table, "columns"):
+        return _refuse_objects(from_pandas(table, where), where)
     hint = "call .collect() first" if isinstance(table, pl.LazyFrame) else None
     raise InvalidType(f"{where} must return pl.DataFrame, got {type(table).__name__}", hint=hint)
 
@@ -53,29 +54,6 @@ def _refuse_objects(frame: pl.DataFrame, where: str) -> pl.DataFrame:
             hint="numbers, text, booleans, dates, and lists and structs of them can be stored",
         )
     return frame
-
-
-def _from_pandas(table: Any, where: str) -> pl.DataFrame:
-    import polars as pl
-
-    names = [str(name) for name in table.columns]
-    if len(set(names)) < len(names):
-        twice = sorted({name for name in names if names.count(name) > 1})
-        raise InvalidValue(f"{where} has more than one column '{twice[0]}'")
-    columns = (table[name] for name in table.columns)
-    return pl.DataFrame(
-        {name: _pandas_values(column) for name, column in zip(names, columns, strict=True)}
-    )
-
-
-def _pandas_values(column: Any) -> Any:
-    """polars' own conversion needs pyarrow for text; a list needs nothing. Missing text, dates and
-    booleans (NaN, NaT, NA) are None."""
-    values = column.to_numpy() if column.dtype.kind in "iufb" else None
-    if values is not None and values.dtype != object:
-        return values
-    missing = column.isna().tolist()
-    return [None if gone else one for one, gone in zip(column.tolist(), missing, strict=True)]
 
 
 def refuse_seed(frame: pl.DataFrame, where: str) -> pl.DataFrame:

@@ -9,6 +9,7 @@ from typing import Any
 import polars as pl
 
 from modelops_calabaria.alignment.errors import ObservedDataError
+from modelops_calabaria.pandas_tables import from_pandas, is_pandas
 from modelops_contracts.errors import InvalidInput, MissingFile
 
 
@@ -21,7 +22,7 @@ def as_frame(data: object, *, what: str = "data") -> pl.DataFrame:
     if isinstance(data, str | Path):
         return _read_file(Path(data), what)
     if is_pandas(data):
-        return _from_pandas(data)
+        return from_pandas(data, what, strict=False)
     if isinstance(data, Mapping):
         return _from_columns(data, what)
     raise ObservedDataError(
@@ -45,17 +46,13 @@ class InvalidReplicatesError(InvalidInput, ValueError):
     """No replicates, or something that is no table in their place."""
 
 
-def is_pandas(data: object) -> bool:
-    return type(data).__module__.partition(".")[0] == "pandas"
-
-
 def _as_simulated(item: object, replicate: int) -> pl.DataFrame:
     if isinstance(item, pl.DataFrame):
         return item
     if isinstance(item, pl.LazyFrame):
         return item.collect()
     if is_pandas(item):
-        return _from_pandas(item)
+        return from_pandas(item, f"replicate {replicate}", strict=False)
     raise InvalidReplicatesError(
         f"replicate {replicate} is a {type(item).__name__}, not a table",
         hint="hand over one polars frame per replicate",
@@ -84,27 +81,3 @@ def _from_columns(data: Mapping[Any, Any], what: str) -> pl.DataFrame:
         return pl.DataFrame({str(name): values for name, values in data.items()}, strict=False)
     except (pl.exceptions.PolarsError, TypeError, ValueError) as error:
         raise ObservedDataError(f"{what}: the columns do not form a table: {error}") from error
-
-
-def _from_pandas(frame: Any) -> pl.DataFrame:
-    # Column by column, because polars' own conversion needs pyarrow for most types.
-    columns = {str(name): _from_pandas_column(frame[name]) for name in frame.columns}
-    return pl.DataFrame(columns, strict=False)
-
-
-def _from_pandas_column(column: Any) -> Any:
-    if (
-        getattr(column.dtype, "kind", "O") in "iufb"
-        and type(column.dtype).__module__ == "numpy.dtypes"
-    ):
-        return column.to_numpy()
-    missing = column.isna().tolist()
-    return [
-        None if gone else _plain(value)
-        for value, gone in zip(column.tolist(), missing, strict=True)
-    ]
-
-
-def _plain(value: Any) -> Any:
-    convert = getattr(value, "to_pydatetime", None)
-    return value if convert is None else convert()

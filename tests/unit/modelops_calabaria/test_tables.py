@@ -60,3 +60,29 @@ def test_missing_values_of_pandas_are_none():
     frame = as_frame(table, "output 'x'")
     assert frame.row(1) == (None, None, None)
     assert frame.schema["flag"] == pl.Boolean
+
+
+def test_missing_whole_numbers_of_pandas_stay_whole_numbers():
+    large = 2**53 + 1
+    table = pd.DataFrame(
+        {"n": pd.array([large, None], dtype="Int64"), "x": pd.array([0.5, None], dtype="Float64")}
+    )
+    frame = as_frame(table, "output 'x'")
+    assert frame.schema == {"n": pl.Int64, "x": pl.Float64}
+    assert frame.to_dict(as_series=False) == {"n": [large, None], "x": [0.5, None]}
+
+
+def test_an_index_of_pandas_that_has_a_name_is_a_column():
+    cases = pd.DataFrame({"age": ["old", "young", "old"], "day": [1, 1, 2], "cases": [1, 2, 3]})
+    frame = as_frame(cases.groupby(["age", "day"]).sum(), "output 'x'")
+    assert frame.columns == ["age", "day", "cases"]
+    assert frame.rows() == [("old", 1, 1), ("old", 2, 3), ("young", 1, 2)]
+    assert as_frame(cases.iloc[1:], "output 'x'").columns == ["age", "day", "cases"]
+    both = cases.set_index("day", drop=False)
+    assert as_frame(both, "output 'x'").columns == ["age", "day", "cases"]
+
+
+def test_a_pandas_column_of_mixed_values_is_refused_by_name():
+    table = pd.DataFrame({"n": [1, 2], "what": [1, "a"]})
+    with pytest.raises(InvalidType, match="output 'x': column 'what'"):
+        as_frame(table, "output 'x'")
