@@ -65,15 +65,17 @@ class BaseModel(ABC):
     def __new__(cls, *_args: Any, **_kwargs: Any) -> BaseModel:
         # Set here, so that an author's __init__ need not call ours.
         model = super().__new__(cls)
-        model.space = getattr(cls, "PARAMS", ParameterSpace(()))
-        model.config_space = cls.CONFIG
-        model.base_config = _default_config(cls.CONFIG)
-        model._scenarios = None
+        if getattr(cls, "PARAMS", None) is None:
+            raise _without_parameters(cls)
+        _put(model, "space", cls.PARAMS)
+        _put(model, "config_space", cls.CONFIG)
+        _put(model, "base_config", _default_config(cls.CONFIG))
+        _put(model, "_scenarios", None)
         return model
 
     def __init__(self, *, base_config: ConfigLike | None = None) -> None:
         if base_config is not None:
-            self.base_config = _resolve_config(self, base_config)
+            _put(self, "base_config", _resolve_config(self, base_config))
 
     # ------------------------------------------------------------ what an author writes
 
@@ -161,9 +163,11 @@ class BaseModel(ABC):
         return SimulatorBuilder(self, scenario)
 
     def _known_scenarios(self) -> dict[str, ScenarioSpec]:
-        if self._scenarios is None:
-            self._scenarios = _collect_scenarios(self)
-        return self._scenarios
+        known = self._scenarios
+        if known is None:
+            known = _collect_scenarios(self)
+            _put(self, "_scenarios", known)
+        return known
 
 
 # ---------------------------------------------------------------- running
@@ -251,10 +255,7 @@ def _default_config(space: ConfigurationSpace | None) -> ConfigLike:
 def _refuse_bad_spaces(cls: type[BaseModel]) -> None:
     params = getattr(cls, "PARAMS", None)
     if params is None and not _is_abstract(cls):
-        raise InvalidType(
-            f"{cls.__name__}: PARAMS must be set",
-            hint='PARAMS = ParameterSpace([ParameterSpec("beta", 0.1, 0.9)])',
-        )
+        raise _without_parameters(cls)
     if params is not None and not isinstance(params, ParameterSpace):
         raise InvalidType(
             f"{cls.__name__}: PARAMS must be set to a ParameterSpace, got {type(params).__name__}"
@@ -263,6 +264,18 @@ def _refuse_bad_spaces(cls: type[BaseModel]) -> None:
         raise InvalidType(
             f"{cls.__name__}: CONFIG must be a ConfigurationSpace, got {type(cls.CONFIG).__name__}"
         )
+
+
+def _without_parameters(cls: type) -> InvalidType:
+    return InvalidType(
+        f"{cls.__name__}: PARAMS must be set",
+        hint='PARAMS = ParameterSpace([ParameterSpec("beta", 0.1, 0.9)])',
+    )
+
+
+def _put(model: BaseModel, name: str, value: object) -> None:
+    """Also where the author's class is a frozen dataclass."""
+    object.__setattr__(model, name, value)
 
 
 def _is_abstract(cls: type) -> bool:

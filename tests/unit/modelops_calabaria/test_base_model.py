@@ -1,7 +1,9 @@
 from __future__ import annotations
 
+import copy
 import pickle
 from abc import ABC, abstractmethod
+from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
@@ -250,6 +252,31 @@ class TestHierarchies:
 
             class WrongConfig(Bare):
                 CONFIG = {}  # noqa: RUF012
+
+    def test_a_family_without_parameters_cannot_be_run(self):
+        class Family(cb.BaseModel, ABC):
+            def build_sim(self, params, config): ...
+
+            def run_sim(self, state, seed): ...
+
+        with pytest.raises(TypeError, match="Family: PARAMS must be set"):
+            Family()
+
+    @pytest.mark.parametrize("options", [{"frozen": True}, {"slots": True}, {}], ids=str)
+    def test_a_model_may_be_a_dataclass(self, options):
+        @dataclass(**options)
+        class Grown(Bare):
+            factor: int = 3
+
+            def run_sim(self, state, seed):
+                return state * self.factor
+
+            @cb.model_scenario("grown")
+            def grown(self):
+                return cb.ScenarioSpec("grown", param_patches={"n": 3})
+
+        assert Grown().simulate_scenario("grown", {"n": 2}, 1)["n"]["n"].item() == 9
+        assert copy.deepcopy(Grown(factor=5)).simulate({"n": 2}, 1)["n"]["n"].item() == 10
 
     def test_a_mixin_brings_outputs(self):
         class Doubled:
