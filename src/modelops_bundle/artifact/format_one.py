@@ -6,7 +6,6 @@ object in a storage account.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from typing import Any
 
@@ -16,9 +15,11 @@ from modelops_bundle.artifact.manifest import (
     check_index,
     config_of,
     content_digest,
+    refusing_malformed,
     sha256_of,
 )
 from modelops_bundle.oci import media_types
+from modelops_bundle.oci.documents import load_document
 from modelops_bundle.oci.external import is_known_address
 from modelops_bundle.oci.reference import is_digest
 from modelops_bundle.snapshot.index import FileRow
@@ -31,7 +32,7 @@ FORMAT = 1
 def is_format_one(manifest: bytes) -> bool:
     """True for the manifest of a bundle of the existing suite."""
     try:
-        return bool(json.loads(manifest)["config"]["mediaType"] == media_types.FORMAT_ONE)
+        return bool(load_document(manifest)["config"]["mediaType"] == media_types.FORMAT_ONE)
     except (ValueError, KeyError, TypeError):
         return False
 
@@ -45,17 +46,15 @@ def read_format_one(manifest: bytes, config: bytes) -> BundleIndex:
     """
     if sha256_of(config) != config_of(manifest):
         raise IntegrityError("the bundle's config is not the one its manifest names")
-    try:
-        files = json.loads(config)["files"]
-        layers = {str(item["digest"]) for item in json.loads(manifest)["layers"]}
+    with refusing_malformed():
+        files = load_document(config)["files"]
+        layers = {str(item["digest"]) for item in load_document(manifest)["layers"]}
         entries = {str(path): _Entry(str(path), entry) for path, entry in files.items()}
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
-        raise IntegrityError(f"the bundle's index is malformed: {error}") from None
-    ordered = sorted(entries.values(), key=lambda item: item.path.encode())
-    for entry in ordered:
-        entry.check(layers)
-    index = _index_of(ordered)
-    check_index(index)
+        ordered = sorted(entries.values(), key=lambda item: item.path.encode())
+        for entry in ordered:
+            entry.check(layers)
+        index = _index_of(ordered)
+        check_index(index)
     return index
 
 

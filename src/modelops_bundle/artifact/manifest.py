@@ -9,11 +9,13 @@ import hashlib
 import json
 import re
 import unicodedata
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
 from modelops_bundle.oci import media_types
+from modelops_bundle.oci.documents import load_document
 from modelops_bundle.oci.reference import is_digest
 from modelops_bundle.snapshot.index import FileRow
 from modelops_contracts.errors import IntegrityError, InvalidInput
@@ -145,7 +147,7 @@ def config_of(manifest: bytes) -> str:
     Raises `InvalidInput` when the manifest is not that of a bundle, saying what it is.
     """
     try:
-        data = json.loads(manifest)
+        data = load_document(manifest)
         kind = str(data.get("artifactType") or "")
         config = data.get("config") or {}
         media_type, digest = str(config.get("mediaType", "")), str(config.get("digest", ""))
@@ -178,17 +180,24 @@ def read_index(manifest: bytes, config: bytes) -> BundleIndex:
         raise IntegrityError("the bundle's config is not the one its manifest names")
     document = _parsed(config)
     bundle = document[media_types.BUNDLE_KEY]
-    if bundle.get("format", FORMAT) > FORMAT:
-        raise InvalidInput(
-            f"bundle format {bundle['format']} was made by a newer version of modelops",
-            hint="install the newest modelops",
-        )
-    try:
-        index = _read(bundle, json.loads(manifest), document)
-    except (KeyError, TypeError, ValueError, IndexError) as error:
-        raise IntegrityError(f"the bundle's index is malformed: {error}") from None
-    check_index(index)
+    with refusing_malformed():
+        if int(bundle.get("format", FORMAT)) > FORMAT:
+            raise InvalidInput(
+                f"bundle format {bundle['format']} was made by a newer version of modelops",
+                hint="install the newest modelops",
+            )
+        index = _read(bundle, load_document(manifest), document)
+        check_index(index)
     return index
+
+
+@contextmanager
+def refusing_malformed() -> Iterator[None]:
+    """Turn what a document of the wrong shape leads to into `IntegrityError`."""
+    try:
+        yield
+    except (KeyError, TypeError, ValueError, IndexError, AttributeError, OverflowError) as error:
+        raise IntegrityError(f"the bundle's index is malformed: {error}") from None
 
 
 def safe_path(path: str) -> bool:
@@ -215,7 +224,7 @@ def _compact(data: Mapping[str, Any]) -> bytes:
 def _parsed(config: bytes) -> dict[str, Any]:
     """Return a config as data; `InvalidInput` when it holds no index."""
     try:
-        document = json.loads(config)
+        document = load_document(config)
         bundle = document[media_types.BUNDLE_KEY]
     except (ValueError, KeyError, TypeError):
         raise InvalidInput("not a bundle: the config holds no index of files") from None
@@ -263,8 +272,11 @@ def check_index(index: BundleIndex) -> None:
     clashes = _folders_of(paths) & set(paths)
     if clashes:
         raise IntegrityError(f"the bundle holds {min(clashes)} as a file and as a directory")
+    known = frozenset(paths)
+    for layer in index.layers:
+        _check_layer(layer)
     for row in index.files:
-        _check_row(row, index)
+        _check_row(row, index, known)
     if content_digest(index.files) != index.content:
         raise IntegrityError("the bundle's content digest is not that of its files")
 
@@ -279,7 +291,13 @@ def _folders_of(paths: Iterable[str]) -> set[str]:
     return found
 
 
-def _check_row(row: FileRow, index: BundleIndex) -> None:
+def _check_layer(layer: Layer) -> None:
+    """Digests become parts of paths in the cache: nothing else may stand there."""
+    if not (is_digest(layer.digest) and is_digest(layer.diff_id) and layer.size >= 0):
+        raise IntegrityError(f"the bundle's layer {layer.digest!r} is malformed")
+
+
+def _check_row(row: FileRow, index: BundleIndex, known: Collection[str]) -> None:
     well_formed = (
         row.mode in _MODES
         and row.size >= 0
@@ -290,10 +308,10 @@ def _check_row(row: FileRow, index: BundleIndex) -> None:
     if not well_formed:
         raise IntegrityError(f"the bundle's entry for {row.path} is malformed")
     if row.mode == "link":
-        _check_link(row.path, index)
+        _check_link(row.path, index, known)
 
 
-def _check_link(path: str, index: BundleIndex) -> None:
+def _check_link(path: str, index: BundleIndex, known: Collection[str]) -> None:
     target = index.links.get(path)
     if target is None or target.startswith("/"):
         raise IntegrityError(f"the bundle's link {path} has no target inside")
@@ -305,6 +323,5 @@ def _check_link(path: str, index: BundleIndex) -> None:
             parts.pop()
         elif part not in {"", "."}:
             parts.append(part)
-    known: Sequence[str] = [row.path for row in index.files]
     if "/".join(parts) not in known:
         raise IntegrityError(f"the bundle's link {path} leads to nothing in it")
