@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, final
 
 from modelops_calabaria.builder import SimulatorBuilder
 from modelops_calabaria.decorators import discover_decorated_methods
-from modelops_calabaria.parameters.config import ConfigurationSet, ConfigurationSpace
+from modelops_calabaria.parameters.config import ConfigurationSet, ConfigurationSpace, detached
 from modelops_calabaria.parameters.named import did_you_mean, refuse_unknown
 from modelops_calabaria.parameters.types import ParameterSet, ParameterSpace
 from modelops_calabaria.scenarios import ConfigLike, ScenarioSpec, compose_scenarios
@@ -205,7 +205,7 @@ def run_model(
     if scenarios:
         stack = [model.get_scenario(name) for name in scenarios]
         values, settings, applied = compose_scenarios(stack, values, settings)
-    raw = model.run_sim(model.build_sim(values, settings), number)
+    raw = model.run_sim(model.build_sim(values, detached(settings)), number)
     if with_seed or type(model).extract_outputs is not BaseModel.extract_outputs:
         tables = model.extract_outputs(raw, number, outputs)
     else:
@@ -216,6 +216,11 @@ def run_model(
 
 def _resolve_params(model: BaseModel, params: ParameterSet | Mapping[str, Any]) -> ParameterSet:
     if not isinstance(params, ParameterSet):
+        if not isinstance(params, Mapping):
+            raise InvalidType(
+                f"params must be a ParameterSet or a mapping, not {type(params).__name__}",
+                hint='write {"beta": 0.3, ...}',
+            )
         return ParameterSet(model.space, {**model.space.default_values(), **params})
     if params.space is model.space:
         return params

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from copy import deepcopy
 from dataclasses import dataclass, field
+from datetime import date, datetime
 from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 from modelops_calabaria.parameters.named import (
@@ -16,7 +17,10 @@ from modelops_calabaria.parameters.named import (
 )
 from modelops_contracts.errors import InvalidValue, MissingKey
 
-__all__ = ["ConfigSpec", "ConfigurationSet", "ConfigurationSpace"]
+__all__ = ["ConfigSpec", "ConfigurationSet", "ConfigurationSpace", "detached"]
+
+#: Types whose values nobody can change.
+_FIXED = frozenset({bool, int, float, complex, str, bytes, type(None), date, datetime})
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,3 +131,12 @@ class ConfigurationSet(NamedValues[Any]):
 
     def __reduce__(self) -> tuple[Any, ...]:
         return type(self), (self._space, dict(self._values))
+
+
+def detached(config: ConfigurationSet | Mapping[str, Any]) -> ConfigurationSet | Mapping[str, Any]:
+    """The same configuration for one run: what the model does to a list in it stays in that run."""
+    if all(type(config[name]) in _FIXED for name in config):
+        return config
+    if isinstance(config, ConfigurationSet):
+        return ConfigurationSet(config.space, config.to_dict())
+    return deepcopy(dict(config))

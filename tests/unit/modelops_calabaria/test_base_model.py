@@ -11,6 +11,7 @@ import polars as pl
 import pytest
 
 import modelops_calabaria as cb
+from modelops_calabaria.base_model import run_model
 from modelops_contracts.errors import ModelOpsError
 
 SPACE = cb.ParameterSpace(
@@ -89,6 +90,11 @@ class TestSimulate:
         with pytest.raises(ValueError, match="different parameter space"):
             Toy().simulate(cb.ParameterSet.new(other, beta=0.5, n=2), 1)
 
+    @pytest.mark.parametrize("params", [None, 0.5, [("beta", 0.5)]])
+    def test_what_is_no_mapping_is_refused(self, params):
+        with pytest.raises(TypeError, match="params must be a ParameterSet or a mapping"):
+            Toy().simulate(params, 1)
+
     def test_whole_numbers_only_and_no_configuration(self):
         assert Bare().simulate({"n": 2.0}, 1)["n"]["n"].to_list() == [2]
         assert Bare().base_config == {}
@@ -96,7 +102,40 @@ class TestSimulate:
             Bare().simulate({"n": 2}, 1, config={"days": 3})
 
 
+class Spoiling(cb.BaseModel):
+    """Changes its configuration while it runs."""
+
+    PARAMS = SPACE
+    CONFIG = cb.ConfigurationSpace([cb.ConfigSpec("ages", [1]), cb.ConfigSpec("days", 2)])
+
+    def build_sim(self, params, config):
+        config["ages"].append(9)
+        return list(config["ages"])
+
+    def run_sim(self, state, seed):
+        return state
+
+    @cb.model_output("ages")
+    def ages(self, raw, seed):
+        return pl.DataFrame({"age": raw})
+
+    @cb.model_scenario("old")
+    def old(self):
+        return cb.ScenarioSpec("old", config_patches={"ages": [7]})
+
+
 class TestConfiguration:
+    def test_a_run_that_changes_it_changes_no_other_run(self):
+        model, given = Spoiling(), {"ages": [5]}
+        for _ in range(3):
+            assert model.simulate({"beta": 1}, 1)["ages"]["age"].to_list() == [1, 9]
+            assert model.simulate_scenario("old", {"beta": 1}, 1)["ages"]["age"].to_list() == [7, 9]
+            changed = model.simulate({"beta": 1}, 1, config=given)
+            assert changed["ages"]["age"].to_list() == [5, 9]
+        assert given == {"ages": [5]}
+        run = run_model(model, {"beta": 1}, 1)
+        assert run.config["ages"] == [1]
+
     def test_order_of_precedence(self):
         model = Toy(base_config={"days": 3})
         assert model.simulate({"beta": 1}, 1)["daily"].height == 3
