@@ -11,7 +11,7 @@ from typing import TypeGuard
 from modelops_bundle.code.codebase import Codebase
 from modelops_bundle.code.environment import PROJECT_FILE
 from modelops_bundle.code.imports import Closure
-from modelops_bundle.code.slicing import Scope
+from modelops_bundle.code.reaching import reach
 from modelops_bundle.findings import Finding
 from modelops_bundle.project.project import LOCK_FILES
 from modelops_contracts.discovery import FoundModel, FoundTarget, Lookup, ModuleFacts, read_constant
@@ -24,11 +24,6 @@ _PATH_CALLS = frozenset({
     "Path", "PurePath", "PurePosixPath", "str", "fspath", "join", "dirname", "resolve",
     "absolute", "joinpath",
 })  # fmt: skip
-
-
-def scope_of(codebase: Codebase, path: str) -> Scope:
-    """Return what the definitions of a file can reach; ask for it through `Codebase.once`."""
-    return Scope(codebase.facts(path).tree)
 
 
 def find_data(
@@ -82,7 +77,7 @@ def _detected(codebase: Codebase, found: Found, closure: Closure) -> set[str]:
     names: set[str] = set()
     for path in closure.files:
         if path.endswith(".py") and path not in closure.broken:
-            for text in _texts_of(codebase, path, found):
+            for text in _texts_of(codebase, path, found, closure):
                 names.update(_existing(codebase, path, text))
     return names
 
@@ -97,7 +92,7 @@ def _undeclared(
             continue
         folders = {
             folder
-            for text in _texts_of(codebase, path, found)
+            for text in _texts_of(codebase, path, found, closure)
             for folder in _directories(codebase, path, text)
         }
         for folder in sorted(folders):
@@ -123,15 +118,15 @@ def _directories(codebase: Codebase, path: str, text: str) -> Iterator[str]:
             yield clean
 
 
-def _texts_of(codebase: Codebase, path: str, found: Found) -> list[str]:
+def _texts_of(codebase: Codebase, path: str, found: Found, closure: Closure) -> list[str]:
     """Return the texts in a file that may name data; of the entry's own file, in its slice."""
     if path == found.path:
-        return codebase.once(_texts_of_slice, path, found.name)
+        return codebase.once(_texts_of_slice, path, found.name, closure)
     return codebase.once(_texts_of_file, path)
 
 
-def _texts_of_slice(codebase: Codebase, path: str, symbol: str) -> list[str]:
-    body = codebase.once(scope_of, path).reachable(symbol)
+def _texts_of_slice(codebase: Codebase, path: str, symbol: str, closure: Closure) -> list[str]:
+    body = codebase.once(reach, path, symbol, closure)
     return list(dict.fromkeys(_named_paths(body, codebase.facts(path), codebase.lookup)))
 
 

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
 from modelops_bundle.code.codebase import Codebase
-from modelops_bundle.code.data_files import Found, find_data, scope_of
+from modelops_bundle.code.data_files import Found, find_data
 from modelops_bundle.code.environment import PROJECT_FILE
 from modelops_bundle.code.fingerprint import (
     body_fingerprint,
@@ -20,6 +20,7 @@ from modelops_bundle.code.fingerprint import (
     statements_fingerprint,
 )
 from modelops_bundle.code.imports import Closure, find_closure
+from modelops_bundle.code.reaching import reach
 from modelops_bundle.findings import Finding
 from modelops_bundle.project.project import LOCK_FILES
 from modelops_contracts.discovery import FoundModel, FoundTarget
@@ -69,7 +70,7 @@ def describe_entry(
     code += [path for path in registration.code if path not in closure.files]
     data, notes = find_data(codebase, found, registration, closure)
     findings = [*notes, *_notes_of(found, closure, entry_id)]
-    entry = _new_entry(codebase, found, registration, recorded)
+    entry = _new_entry(codebase, found, registration, closure, recorded)
     entry.code = [Path(path) for path in code]
     entry.code_digests = _digests(codebase, code)
     entry.code_fingerprints = {path: _fingerprint(codebase, path) for path in entry.code_digests}
@@ -109,7 +110,11 @@ def _hex(digest: str) -> str:
 
 
 def _new_entry(
-    codebase: Codebase, found: Found, registration: Registration, recorded: Entry | None
+    codebase: Codebase,
+    found: Found,
+    registration: Registration,
+    closure: Closure,
+    recorded: Entry | None,
 ) -> Entry:
     path = Path(found.path)
     entrypoint = _entrypoint(codebase, found, recorded)
@@ -135,14 +140,14 @@ def _new_entry(
         )
     entry.registration = registration
     entry.raw_digest = codebase.digest(found.path)
-    entry.fingerprint = codebase.once(_own_fingerprint, found.path, found.name)
+    entry.fingerprint = codebase.once(_own_fingerprint, found.path, found.name, closure)
     entry.body = codebase.once(_body_fingerprint, found.path, found.name)
     return entry
 
 
-def _own_fingerprint(codebase: Codebase, path: str, symbol: str) -> str:
+def _own_fingerprint(codebase: Codebase, path: str, symbol: str, closure: Closure) -> str:
     keep = mentions_docstrings(codebase.source(path))
-    statements = codebase.once(scope_of, path).reachable(symbol)
+    statements = codebase.once(reach, path, symbol, closure)
     return statements_fingerprint(statements, keep_docstrings=keep)
 
 

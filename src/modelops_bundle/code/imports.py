@@ -75,7 +75,7 @@ def find_chain(codebase: Codebase, start: str, target: str) -> tuple[str, ...]:
     while waiting and target not in came_from:
         following: list[str] = []
         for path in waiting:
-            for found in _reached_from(codebase, path):
+            for found in codebase.once(imported_files, path):
                 if found not in came_from and codebase.is_file(found):
                     came_from[found] = path
                     following.append(found)
@@ -88,17 +88,20 @@ def find_chain(codebase: Codebase, start: str, target: str) -> tuple[str, ...]:
     return tuple(reversed(chain))
 
 
-def _reached_from(codebase: Codebase, path: str) -> Iterator[str]:
+def imported_files(codebase: Codebase, path: str) -> tuple[str, ...]:
+    """Return the project files that one file imports, each once; ask through `Codebase.once`.
+
+    None of a file that is no Python, does not parse, or is not there.
+    """
     if not path.endswith(".py"):
-        return
+        return ()
     try:
         facts = codebase.facts(path)
     except (InvalidInput, NotFound):
-        return
-    for item in facts.imports:
-        if not item.typing_only:
-            yield from _files_of(codebase, facts, item, [])
-    yield from codebase.package_files(path)
+        return ()
+    wanted = [item for item in facts.imports if not item.typing_only]
+    found = [file for item in wanted for file in _files_of(codebase, facts, item, [])]
+    return tuple(dict.fromkeys([*found, *codebase.package_files(path)]))
 
 
 def _gaps(codebase: Codebase, path: str, packages: list[str]) -> Iterator[ImportNote]:

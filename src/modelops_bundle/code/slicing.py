@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 
 from modelops_bundle.code.fingerprint import Definition, statements_fingerprint
 
@@ -33,12 +33,22 @@ class Scope:
         for node in plain:
             self._by_name.setdefault(node.name, []).append(node)
 
-    def reachable(self, symbol: str) -> list[ast.stmt]:
-        """Return the statements that a definition can reach, in source order."""
+    @property
+    def names(self) -> frozenset[str]:
+        """The plain definitions, which count where they are reached only."""
+        return frozenset(self._by_name)
+
+    def reachable(self, symbol: str, also: Collection[str] = ()) -> list[ast.stmt]:
+        """Return the statements that a definition can reach, in source order.
+
+        `also` are names that are used without it, from other files.
+        """
         if self._whole:
             return list(self._body)
         reached = {id(node) for node in self._always}
-        waiting = [node for name in {symbol, *self._always_used} for node in self._named(name)]
+        waiting = [
+            node for name in {symbol, *also, *self._always_used} for node in self._named(name)
+        ]
         while waiting:
             statement = waiting.pop()
             if id(statement) not in reached:
