@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from modelops_calabaria.diagnostics.blocks import Canvas
+from modelops_calabaria.diagnostics.lettering import fitted
 from modelops_calabaria.diagnostics.views import Column, TrialView, robust_limits
 from modelops_calabaria.outcome.record import Candidate
 
@@ -59,9 +60,9 @@ def _style(axes: Axes, *, grid: str = "both") -> None:
     axes.grid(visible=True, axis=grid, color=GRID, linewidth=0.7)  # type: ignore[arg-type]
 
 
-def _labels(axes: Axes, x: str, y: str) -> None:
-    axes.set_xlabel(x, fontsize=_NORMAL, color=INK, labelpad=3)
-    axes.set_ylabel(y, fontsize=_NORMAL, color=INK, labelpad=4)
+def _labels(axes: Axes, x: str, y: str, *, size: float = _NORMAL) -> None:
+    axes.set_xlabel(x, fontsize=size, color=INK, labelpad=3)
+    axes.set_ylabel(y, fontsize=size, color=INK, labelpad=4)
 
 
 def _legend(axes: Axes, *, columns: int = 3) -> None:
@@ -177,7 +178,8 @@ def parameter_panels(
         bottom = canvas.height - (row + 1) * _PANEL_HEIGHT + 0.45
         axes = canvas.axes(left, bottom, width - 0.78, _PANEL_HEIGHT - 0.6)
         _parameter_panel(axes, view, column, best, limits)
-        _labels(axes, column.label, view.objective if place == 0 else "")
+        label = fitted(column.label, width - 0.12, _SMALL)
+        _labels(axes, label, view.objective if place == 0 else "", size=_SMALL)
 
 
 def _parameter_panel(
@@ -206,37 +208,47 @@ def _parameter_panel(
                   color=WINNER, zorder=4)  # fmt: skip
 
 
-def _scale_x(axes: Axes, column: Column) -> None:
+def _scale_x(axes: Axes, column: Column, *, sparse: bool = False) -> None:
     if column.is_log:
         axes.set_xscale("log")
-        _plain_log_ticks(axes.xaxis, column)
+    axes.set_xlim(*_padded(column))
+    _ticks(axes.xaxis, column, sparse)
+
+
+def _scale_y(axes: Axes, column: Column, *, sparse: bool = False) -> None:
+    if column.is_log:
+        axes.set_yscale("log")
+    axes.set_ylim(*_padded(column))
+    _ticks(axes.yaxis, column, sparse)
+
+
+def _padded(column: Column) -> tuple[float, float]:
+    """The range of a parameter with some air around it."""
     pad = 0.03
     if column.is_log:
         factor = (column.upper / column.lower) ** pad
-        axes.set_xlim(column.lower / factor, column.upper * factor)
-    else:
-        span = (column.upper - column.lower) or 1.0
-        axes.set_xlim(column.lower - pad * span, column.upper + pad * span)
+        return column.lower / factor, column.upper * factor
+    span = (column.upper - column.lower) or 1.0
+    return column.lower - pad * span, column.upper + pad * span
 
 
-def _scale_y(axes: Axes, column: Column) -> None:
+def _ticks(axis: Any, column: Column, sparse: bool) -> None:
+    """Plain numbers; ``sparse`` for panels that have room for three."""
+    from matplotlib.ticker import MaxNLocator
+
     if column.is_log:
-        axes.set_yscale("log")
-        _plain_log_ticks(axes.yaxis, column)
-        factor = (column.upper / column.lower) ** 0.03
-        axes.set_ylim(column.lower / factor, column.upper * factor)
-    else:
-        span = (column.upper - column.lower) or 1.0
-        axes.set_ylim(column.lower - 0.03 * span, column.upper + 0.03 * span)
+        _plain_log_ticks(axis, column, 0.5 if sparse else 1.0)
+    elif sparse:
+        axis.set_major_locator(MaxNLocator(3))
 
 
-def _plain_log_ticks(axis: Any, column: Column) -> None:
+def _plain_log_ticks(axis: Any, column: Column, room: float) -> None:
     """Two or three marks per decade within short ranges, one within long ones, as plain numbers."""
     from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 
-    decades = math.log10(column.upper / column.lower)
+    decades = math.log10(column.upper / column.lower) / room
     steps = (1.0, 2.0, 5.0) if decades <= 1.4 else (1.0, 3.0) if decades <= 3.0 else (1.0,)
-    axis.set_major_locator(LogLocator(10.0, subs=steps, numticks=9))
+    axis.set_major_locator(LogLocator(10.0, subs=steps, numticks=round(9 * room)))
     axis.set_major_formatter(FuncFormatter(lambda x, _: f"{x:g}"))
     axis.set_minor_formatter(NullFormatter())
 
@@ -251,7 +263,7 @@ def pair_panels(
     import numpy as np
 
     n = len(columns) - 1
-    left, bottom, right, top = 0.75, 0.5, 0.1, 0.1
+    left, bottom, right, top = 0.85, 0.6, 0.1, 0.1
     size_x = (canvas.width - left - right) / n
     size_y = (canvas.height - bottom - top) / n
     finite = np.flatnonzero(np.isfinite(view.loss))
@@ -265,10 +277,19 @@ def pair_panels(
             )
             x, y = columns[place], columns[row + 1]
             picture = _pair(axes, view, order, (x, y), best, (low, high))
-            _labels(axes, x.label if row == n - 1 else "", y.label if place == 0 else "")
+            below = _pair_label(x, size_x) if row == n - 1 else ""
+            beside = _pair_label(y, size_y) if place == 0 else ""
+            _labels(axes, below, beside, size=_SMALL)
             axes.tick_params(labelbottom=row == n - 1, labelleft=place == 0)
     if picture is not None:
         _colour_bar(canvas, picture, view.objective, n, (size_x, size_y))
+
+
+def _pair_label(column: Column, room: float) -> str:
+    """With the unit where there is room; it stands at the panels of single parameters anyhow."""
+    lines = 3
+    whole = fitted(column.label, room - 0.08, _SMALL, lines=lines)
+    return whole if "…" not in whole else fitted(column.name, room - 0.08, _SMALL, lines=lines)
 
 
 def _pair(
@@ -284,8 +305,8 @@ def _pair(
     picture = axes.scatter(x.values[order], y.values[order], c=view.loss[order], s=11,
                            cmap="viridis", vmin=limits[0], vmax=limits[1], linewidths=0,
                            rasterized=len(order) > _RASTER_ABOVE // 2, zorder=2)  # fmt: skip
-    _scale_x(axes, x)
-    _scale_y(axes, y)
+    _scale_x(axes, x, sparse=True)
+    _scale_y(axes, y, sparse=True)
     if best:
         axes.plot([best.params[x.name]], [best.params[y.name]], marker="D", markersize=6,
                   color=WINNER, markeredgecolor="white", markeredgewidth=0.8, zorder=4)  # fmt: skip
@@ -328,7 +349,7 @@ def series(canvas: Canvas, key: str, layers: Sequence[Layer], label: str) -> Non
               label="observed", zorder=5)  # fmt: skip
     if top is not None:
         axes.set_ylim(*top)
-    _labels(axes, key, label)
+    _labels(axes, key, fitted(label, canvas.height - 0.6, _NORMAL))
     _legend(axes, columns=4)
 
 
@@ -357,7 +378,8 @@ def intervals(canvas: Canvas, names: Sequence[str], layers: Sequence[Layer]) -> 
         bottom = canvas.height - 0.4 - (i + 1) * row
         axes = canvas.axes(1.55, bottom + 0.24, canvas.width - 1.75, row - 0.3)
         _interval(axes, i, layers)
-        axes.set_ylabel(name, rotation=0, ha="right", va="center", fontsize=_NORMAL, color=INK)
+        lines = fitted(name, 1.45, _NORMAL, lines=3)
+        axes.set_ylabel(lines, rotation=0, ha="right", va="center", fontsize=_NORMAL, color=INK)
         if i == 0:
             _legend(axes, columns=4)
 
@@ -396,7 +418,7 @@ def contributions(
         axes.annotate(f"{value:.4g}", (value, place), xytext=(4 if value >= 0 else -4, 0),
                       textcoords="offset points", va="center",
                       ha="left" if value >= 0 else "right", fontsize=_SMALL, color=INK)  # fmt: skip
-    axes.set_yticks(places, names, fontsize=_SMALL)
+    axes.set_yticks(places, [fitted(name, 1.8, _SMALL) for name in names], fontsize=_SMALL)
     axes.margins(x=0.15)
     axes.axvline(0, color=QUIET, linewidth=0.8)
     _labels(axes, f"part of the {objective} (weight × value)", "")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import textwrap
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import singledispatch
@@ -19,6 +18,7 @@ from modelops_calabaria.diagnostics.blocks import (
     Text,
     Tiles,
 )
+from modelops_calabaria.diagnostics.lettering import fitted, wrap
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -28,8 +28,6 @@ __all__ = ["render_pdf"]
 PAGE = (8.27, 11.69)
 LEFT, RIGHT, TOP, BOTTOM = 0.75, 0.75, 0.75, 0.8
 WIDTH = PAGE[0] - LEFT - RIGHT
-#: Width of an average character relative to the font size.
-_ASPECT = 0.53
 
 INK, QUIET, LINE, ACCENT, SOFT = "#1f2933", "#616e7c", "#d9dee3", "#2f6fab", "#f5f7fa"
 _SEVERITY = {"PASS": "#1f7a4d", "WARN": "#a35a00", "FAIL": "#b42318"}
@@ -99,8 +97,8 @@ def _items(report: Report) -> Iterator[_Item]:
 
 
 def _title_item(report: Report) -> _Item:
-    title = _wrap(report.title, WIDTH, 18)
-    lines = _wrap(report.subtitle, WIDTH, 9)
+    title = wrap(report.title, WIDTH, 18)
+    lines = wrap(report.subtitle, WIDTH, 9)
     height = 0.32 * len(title) + 0.17 * len(lines) + 0.2
 
     def draw(canvas: Canvas) -> None:
@@ -135,7 +133,7 @@ def _set_text(block: Text) -> Iterator[_Item]:
 
 
 def _paragraph(text: str, *, color: str = INK, size: float = 8.5) -> _Item:
-    lines = _wrap(text, WIDTH, size)
+    lines = wrap(text, WIDTH, size)
     step = size * 1.45 / 72
 
     def draw(canvas: Canvas) -> None:
@@ -147,7 +145,7 @@ def _paragraph(text: str, *, color: str = INK, size: float = 8.5) -> _Item:
 
 @_set.register
 def _set_banner(block: Banner) -> Iterator[_Item]:
-    lines = _wrap(block.text, WIDTH - 1.35, 9.5)
+    lines = wrap(block.text, WIDTH - 1.35, 9.5)
     height = max(0.5, 0.2 * len(lines) + 0.26)
     color = _SEVERITY.get(block.verdict, QUIET)
 
@@ -174,7 +172,7 @@ def _set_tiles(block: Tiles) -> Iterator[_Item]:
 def _tile_row(block: Tiles, start: int) -> _Item:
     width, gap = (WIDTH - 0.24) / 3, 0.12
     tiles = block.tiles[start : start + 3]
-    notes = [_wrap(tile.note, width - 0.24, 7) for tile in tiles]
+    notes = [wrap(tile.note, width - 0.24, 7) for tile in tiles]
     height = 0.62 + 0.12 * max(len(lines) for lines in notes)
 
     def draw(canvas: Canvas) -> None:
@@ -206,6 +204,7 @@ def _space(height: float) -> _Item:
 _CELL_SIZE = 7.8
 _CELL_STEP = 0.145
 _GAP = 0.12
+_HEADER_LINES = 4
 
 
 @_set.register
@@ -222,17 +221,25 @@ def _set_table(block: Table) -> Iterator[_Item]:
 
 
 def _header_row(block: Table, widths: Sequence[float]) -> _Item:
+    names = [
+        fitted(name, width, _CELL_SIZE, lines=_HEADER_LINES).split("\n")
+        for name, width in zip(block.columns, widths, strict=True)
+    ]
+    extra = _CELL_STEP * (max(map(len, names)) - 1)
+
     def draw(canvas: Canvas) -> None:
-        for i, (x, name) in enumerate(zip(_starts(widths), block.columns, strict=True)):
-            _cell(canvas, x, widths[i], 0.07, name, numeric=i in block.numeric, color=QUIET,
-                  weight="bold", va="bottom")  # fmt: skip
+        for i, (x, lines) in enumerate(zip(_starts(widths), names, strict=True)):
+            for j, line in enumerate(reversed(lines)):
+                _cell(canvas, x, widths[i], 0.07 + j * _CELL_STEP, line,
+                      numeric=i in block.numeric, color=QUIET, weight="bold",
+                      va="bottom")  # fmt: skip
         _rule(canvas, 0.02, INK, 1.0)
 
-    return _Item(0.28, draw, keep_with_next=True)
+    return _Item(0.28 + extra, draw, keep_with_next=True)
 
 
 def _table_row(block: Table, widths: Sequence[float], row: Sequence[str]) -> _Item:
-    cells = [_wrap(cell, w - _GAP, _CELL_SIZE) for cell, w in zip(row, widths, strict=True)]
+    cells = [wrap(cell, w - _GAP, _CELL_SIZE) for cell, w in zip(row, widths, strict=True)]
     height = _CELL_STEP * max(len(lines) for lines in cells) + 0.1
 
     def draw(canvas: Canvas) -> None:
@@ -301,10 +308,3 @@ def _box(
             zorder=0,
         )
     )
-
-
-def _wrap(text: str, width: float, size: float) -> list[str]:
-    """Lines that fit ``width`` inches at ``size`` points, estimated by the average character."""
-    n = max(4, int(width / (size / 72 * _ASPECT)))
-    lines = [line for part in text.split("\n") for line in textwrap.wrap(part, n) or [""]]
-    return lines or [""]

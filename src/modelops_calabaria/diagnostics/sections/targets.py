@@ -13,6 +13,8 @@ from modelops_calabaria.outcome.record import CalibrationRecord, Candidate
 
 __all__ = ["candidate_sections", "contribution_sections"]
 
+_MOST_PARAMETERS = 5
+
 
 def contribution_sections(record: CalibrationRecord) -> Iterable[Section]:
     best = best_of(record)
@@ -64,7 +66,9 @@ def _part(kind: str, weight: float, value: float) -> float:
 def candidate_sections(record: CalibrationRecord) -> Iterable[Section]:
     if not record.candidates:
         return
-    free = [spec["name"] for spec in record.settings["parameters"]][:5]
+    every = [spec["name"] for spec in record.settings["parameters"]]
+    free = every[:_MOST_PARAMETERS]
+    others = f" All {len(every)} parameters: candidates.parquet." if free != every else ""
     rows = tuple(_candidate_row(c, free) for c in record.candidates)
     yield Section(
         "Candidates that were simulated again",
@@ -75,7 +79,7 @@ def candidate_sections(record: CalibrationRecord) -> Iterable[Section]:
                 widths=(0.7, *(1.0 for _ in free), 1.1, 1.6, 1.6, 0.7),
                 numeric=frozenset(range(len(free) + 4)),
                 caption="All with the same fresh seeds; ± 1 SE. Alike: the paired difference to "
-                "the winner is below 2 SE.",
+                f"the winner is below 2 SE.{others}",
             ),
         ),
     )
