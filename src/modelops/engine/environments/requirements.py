@@ -7,6 +7,7 @@ import platform
 from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING
 
+from modelops.engine.environments.installed import digest_of_source, local_folder, version_of
 from modelops_contracts.errors import InvalidInput
 
 if TYPE_CHECKING:
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
 __all__ = [
     "OWN_DISTRIBUTIONS",
     "closure",
+    "local_sources",
     "normalise",
     "python_fits",
     "unmet",
@@ -55,7 +57,7 @@ def python_fits(specifier: str, version: str | None = None) -> bool:
 
 
 def closure(requirements: Iterable[str]) -> dict[str, str]:
-    """Installed versions of all that the requirements need, directly or not."""
+    """Installed versions (``version_of``) of all that the requirements need, directly or not."""
     found: dict[str, str] = {}
     waiting = [(_parse(text), "") for text in (*requirements, *_ALWAYS)]
     while waiting:
@@ -66,11 +68,18 @@ def closure(requirements: Iterable[str]) -> dict[str, str]:
         distribution = _installed(name)
         if distribution is None:
             continue
-        found[name] = distribution.version
+        found[name] = version_of(distribution)
         extras = ("", *sorted(requirement.extras))
         needed = [_parse(text) for text in distribution.requires or ()]
         waiting.extend((one, wanted) for one in needed for wanted in extras)
     return found
+
+
+def local_sources(requirements: Iterable[str]) -> dict[str, str]:
+    """Digests of the folders on this machine that requirements name, by distribution."""
+    named = [(normalise(one.name), one.url) for one in map(_parse, requirements)]
+    folders = [(name, local_folder(url)) for name, url in named if url is not None]
+    return {name: digest_of_source(one) for name, one in folders if one is not None}
 
 
 def _parse(text: str) -> Requirement:

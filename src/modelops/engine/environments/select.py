@@ -10,10 +10,12 @@ import sysconfig
 from pathlib import Path
 from typing import Any
 
+from modelops.engine.environments import installed
 from modelops.engine.environments.own_wheel import guest_digest
 from modelops.engine.environments.requirements import (
     OWN_DISTRIBUTIONS,
     closure,
+    local_sources,
     normalise,
     python_fits,
     unmet,
@@ -26,12 +28,6 @@ from modelops_contracts.errors import InvalidInput, nearest
 __all__ = ["KINDS", "ask_interpreter", "digest_of_versions", "plan_environment"]
 
 KINDS = ("auto", "direct", "isolated")
-
-_QUERY = """
-import importlib.metadata as m, json, platform, sysconfig
-print(json.dumps({"python": platform.python_version(), "platform": sysconfig.get_platform(),
-  "versions": {d.metadata["Name"]: d.version for d in m.distributions() if d.metadata["Name"]}}))
-"""
 
 
 def plan_environment(
@@ -123,10 +119,11 @@ def _foreign(python: Path) -> EnvironmentSpec:
 
 
 def ask_interpreter(python: Path) -> dict[str, Any]:
-    """Version, platform and installed distributions of another interpreter."""
+    """What :func:`installed.describe_interpreter` says in another interpreter."""
+    source = Path(installed.__file__).read_text(encoding="utf-8")
     try:
         done = subprocess.run(
-            [str(python), "-I", "-c", _QUERY], capture_output=True, check=True, text=True
+            [str(python), "-I", "-c", source], capture_output=True, check=True, text=True
         )
     except OSError as error:
         raise InvalidInput(f"{python} cannot be started: {error.strerror}") from error
@@ -174,11 +171,14 @@ def _interpreter_request(facts: EnvironmentFacts, python: str | Path | None) -> 
 
 def _build_key(facts: EnvironmentFacts, lock: Path | None, request: str) -> str:
     own = request == sys.executable
-    parts = {
+    parts: dict[str, object] = {
         "dependencies": sorted(facts.dependencies),
         "lock": None if lock is None else file_sha256(lock),
         "python": platform.python_version() if own else request,
         "platform": sysconfig.get_platform(),
         "guest": guest_digest(),
     }
+    local = local_sources(facts.dependencies)
+    if local:  # installed as they are now: another state is another environment
+        parts["local"] = local
     return digest_bytes(b"modelops:build:v1|" + canonical_json(parts))

@@ -88,6 +88,17 @@ def test_what_is_missing_means_an_environment_of_its_own(tmp_path: Path) -> None
     assert spec.digest != plan_environment(project(tmp_path / "q", "nobody-has-this>=3")).digest
 
 
+def test_a_folder_on_this_machine_is_built_again_when_it_changes(tmp_path: Path) -> None:
+    (tmp_path / "walk").mkdir()
+    (tmp_path / "walk" / "a.py").write_text("x = 1")
+    wanted = project(tmp_path / "p", f"walk @ {(tmp_path / 'walk').as_uri()}")
+    before = plan_environment(wanted)
+    assert before.kind == "isolated"
+    assert plan_environment(wanted).build_key == before.build_key
+    (tmp_path / "walk" / "a.py").write_text("x = 2")
+    assert plan_environment(wanted).build_key != before.build_key
+
+
 def test_direct_refuses_what_is_missing(tmp_path: Path) -> None:
     with pytest.raises(InvalidInput, match="nobody-has-this"):
         plan_environment(project(tmp_path, "nobody-has-this"), kind="direct")
