@@ -133,8 +133,10 @@ class Desk:
         elif before != params.param_id:
             raise IntegrityError(
                 f"trial {trial} was {before[:12]} when this calibration was begun and is "
-                f"{params.param_id[:12]} now",
-                hint="another version of the engine wrote this journal; start a new calibration",
+                f"{params.param_id[:12]} now: another version of the engine, or of its library, "
+                "wrote this journal",
+                hint="start a new calibration, in a job or a journal folder of its own; "
+                '"warm_start": <a finished result> asks the candidates of that result first',
             )
 
     def hand_in(self, ticket: Ticket) -> None:

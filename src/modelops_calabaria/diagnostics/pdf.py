@@ -204,7 +204,7 @@ def _space(height: float) -> _Item:
 _CELL_SIZE = 7.8
 _CELL_STEP = 0.145
 _GAP = 0.12
-_HEADER_LINES = 4
+_HEADER_LINES = 6
 
 
 @_set.register

@@ -247,6 +247,19 @@ class TestResume:
         straight = run(make_plan(SPACE, max_trials=25))
         assert longer.trials["param_id"].to_list() == straight.trials["param_id"].to_list()
 
+    def test_a_journal_of_other_proposals_is_refused_with_the_way_out(self) -> None:
+        """Another version of the engine, or of Optuna, would mix two searches into one."""
+        journal = MemoryJournal()
+        run(make_plan(SPACE, max_trials=15), journal=journal)
+        changed = next(r for r in journal.lines if r.get("event") == "ask" and r["trial"] == 12)
+        changed["param_id"] = "0" * 64
+        n_lines = len(journal.lines)
+        with pytest.raises(IntegrityError, match="trial 12 was 0000.*another version") as caught:
+            run(make_plan(SPACE, max_trials=25), journal=journal)
+        assert "start a new calibration" in str(caught.value.hint)
+        assert "warm_start" in str(caught.value.hint)
+        assert len(journal.lines) == n_lines
+
     @pytest.mark.parametrize(
         ("change", "field"),
         [
