@@ -672,8 +672,8 @@ configure_path() {
         case $file in *.fish) rewrite_file "$file" "source $where/env.fish\"" ;; *) rewrite_file "$file" ". $where/env\"" ;; esac
         PATH_FILES=$PATH_FILES$file$NEWLINE
     done
-    case $PATH_LINE in "set path"*) warn "$SHELL reads none of these files; add to ~/.cshrc: $PATH_LINE" ;; esac
     say "  $BIN on PATH by: $(printf '%s' "$PATH_FILES" | tr '\n' ' ' | sed 's/ $//')"
+    case $PATH_LINE in "set path"*) warn "$SHELL reads none of these files; add to ~/.cshrc: $PATH_LINE" ;; esac
     if [ -n "${GITHUB_PATH:-}" ] && ! grep -qsxF -e "$BIN" "$GITHUB_PATH"; then printf '%s\n' "$BIN" >>"$GITHUB_PATH"; fi
 }
 list_start_files() { zshrc=${ZDOTDIR:-$HOME}/.zshrc fish=${XDG_CONFIG_HOME:-$HOME/.config}/fish/conf.d/modelops.fish; }

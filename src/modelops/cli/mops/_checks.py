@@ -114,13 +114,26 @@ def check_home(call: Call) -> Check:
     """Our folder in the home can be written, and by nobody else."""
     home = home_of(call)
     place = nearest_existing(home)
-    if not os.access(place, os.W_OK | os.X_OK):
-        return Check("home", "fault", f"{place} cannot be written", f"chmod u+wx {place}")
+    shown = shlex.quote(str(place))
+    if not place.is_dir():
+        return Check("home", "fault", f"{place} is not a folder", f"mv {shown} {shown}.aside")
+    inside = [path for path in home.glob("*") if path.is_dir()]
+    for path in (place, *inside):
+        if not os.access(path, os.W_OK | os.X_OK):
+            return Check("home", "fault", f"{path} cannot be written", open_again(path))
     if not home.exists():
         return Check("home", "ok", f"{home} will be made when it is needed")
     if home.stat().st_mode & 0o022:
-        return Check("home", "warn", f"others may write in {home}", f"chmod go-w {home}")
+        return Check("home", "warn", f"others may write in {home}", f"chmod go-w {shown}")
     return Check("home", "ok", str(home))
+
+
+def open_again(path: Path) -> str:
+    """The command that lets this user write there: `sudo` may have made it somebody else's."""
+    shown = shlex.quote(str(path))
+    if path.stat().st_uid == os.geteuid():
+        return f"chmod u+rwX {shown}"
+    return f'sudo chown -R "$(id -un)" {shown}'
 
 
 def check_project(call: Call) -> Check:

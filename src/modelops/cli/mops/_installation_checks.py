@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shlex
 import subprocess
 import sys
 from collections.abc import Callable, Sequence
@@ -11,7 +12,7 @@ from pathlib import Path
 
 from modelops._build import VERSION
 from modelops.cli._call import Call
-from modelops.cli._damage import find_damage
+from modelops.cli._damage import describe_repair, find_damage
 from modelops.cli._tree import CONSOLES
 from modelops.cli.mops._check import Check
 from modelops.cli.mops.completion import SHELLS
@@ -19,6 +20,7 @@ from modelops.config.paths import Paths
 from modelops.config.sources import resolve_home
 
 MIN_GIT, MIN_AZ = (2, 31), (2, 31, 0)
+GET_GIT = "Debian: sudo apt-get install git; macOS: xcode-select --install; 2.31 or newer."
 AZ_SECONDS = 3.0  # less than what doctor gives a check: az that hangs is no fault
 
 
@@ -50,11 +52,15 @@ def check_consoles(folder: Path, search: str, bin_dir: Path | None = None) -> Ch
 
     `bin_dir` is where install.sh linked them.
     """
-    missing = [name for name in CONSOLES if not (folder / name).is_file()]
+    missing = [name for name in CONSOLES if not os.access(folder / name, os.X_OK)]
     if missing:
-        detail = f"{', '.join(missing)} missing in {folder}"
-        return Check("consoles", "fault", detail, "Run install.sh again.")
+        detail = f"{', '.join(missing)} missing in {folder}, or not to be run"
+        return Check("consoles", "fault", detail, describe_repair([]))
     place = bin_dir or folder
+    broken = [fault for name in CONSOLES if (fault := check_link(place / name, folder / name))]
+    if broken:
+        details, repairs = zip(*broken, strict=True)
+        return Check("consoles", "fault", "; ".join(details), " && ".join(repairs))
     found = {name: find_all_on_path(name, search) for name in CONSOLES}
     if not all(found.values()):
         return Check("consoles", "warn", f"{place} is not on PATH", f'export PATH="{place}:$PATH"')
@@ -66,6 +72,17 @@ def check_consoles(folder: Path, search: str, bin_dir: Path | None = None) -> Ch
     others = [str(file) for files in found.values() for file in files[1:]]
     also = f"; also on PATH: {', '.join(others)}" if others else ""
     return Check("consoles", "ok", f"{', '.join(CONSOLES)} {VERSION} in {place}{also}")
+
+
+def check_link(link: Path, target: Path) -> tuple[str, str] | None:
+    """What is wrong with install.sh's link and the command that mends it; None if all is well."""
+    if link.exists() and link.samefile(target):
+        return None
+    made = f"ln -sf {shlex.quote(str(target))} {shlex.quote(str(link))}"
+    if not link.exists():
+        return f"{link} is gone, or leads nowhere", made
+    aside = f"{shlex.quote(str(link))} {shlex.quote(f'{link}.before-modelops')}"
+    return f"{link} is not ours", f"mv {aside} && {made}"
 
 
 def find_all_on_path(name: str, search: str) -> list[Path]:
@@ -92,32 +109,33 @@ def check_packages() -> Check:
     damage = find_damage()
     if damage is not None:
         return Check("packages", "fault", damage.detail, damage.repair)
-    return Check("packages", "ok", "each owned by one distribution, as installed")
+    return Check(
+        "packages", "ok", "each owned by one distribution, as installed, with all they need"
+    )
 
 
 def check_uv() -> Check:
+    """It starts: isolated environments cannot be built without it."""
     try:
         from uv import find_uv_bin
 
         path = find_uv_bin()
-    except (ImportError, FileNotFoundError):
-        return Check(
-            "uv",
-            "fault",
-            "not in this environment; isolated environments cannot be built",
-            "Run install.sh again.",
-        )
-    return Check("uv", "ok", f"{first_line([path, '--version'])} at {path}")
+        said = first_line([path, "--version"])
+    except (ImportError, OSError) as error:
+        return Check("uv", "fault", f"not in this environment: {error}", describe_repair([]))
+    if not said.startswith("uv "):
+        return Check("uv", "fault", f"{path} does not tell its version", describe_repair([]))
+    return Check("uv", "ok", f"{said} at {path}")
 
 
 def check_git(search: str) -> Check:
     path = find_on_path("git", search)
     if path is None:
-        return Check("git", "warn", "not on PATH", "Install git 2.31 or newer.")
+        return Check("git", "warn", "not on PATH", GET_GIT)
     words = first_line([str(path), "--version"]).split()
     version = words[2] if len(words) > 2 else "unknown"
     if read_version(version) < MIN_GIT:
-        return Check("git", "warn", f"{version} is older than 2.31", "Install git 2.31 or newer.")
+        return Check("git", "warn", f"{version} is older than 2.31", GET_GIT)
     return Check("git", "ok", version)
 
 

@@ -3,21 +3,24 @@
 from __future__ import annotations
 
 import os
+import subprocess
 import time
 from pathlib import Path
 from types import SimpleNamespace
+from typing import Any
 
 import pytest
 
 from modelops.cli._tree import CONSOLES
 from modelops.cli.mops import _installation_checks
 from modelops.cli.mops._check import Check
-from modelops.cli.mops._checks import check_secrets, run_checks
+from modelops.cli.mops._checks import check_home, check_secrets, run_checks
 from modelops.cli.mops._installation_checks import (
     check_azure,
     check_completion,
     check_consoles,
     check_git,
+    check_uv,
     read_version,
 )
 
@@ -58,6 +61,94 @@ def test_consoles_off_the_path_and_missing_ones(tmp_path: Path) -> None:
     assert check_consoles(ours, str(ours)).status == "fault"
 
 
+def link(ours: Path, folder: Path) -> Path:
+    folder.mkdir()
+    for name in CONSOLES:
+        (folder / name).symlink_to(ours / name)
+    return folder
+
+
+@pytest.mark.parametrize("state", ["gone", "dangling", "foreign"])
+def test_a_link_that_is_gone_or_leads_elsewhere_is_a_fault_whose_command_mends_it(
+    tmp_path: Path, state: str
+) -> None:
+    ours = install(tmp_path / "our tool")
+    links = link(ours, tmp_path / "a bin")
+    place = links / "cb"
+    place.unlink()
+    (links / "mops").unlink()
+    if state == "dangling":
+        place.symlink_to(tmp_path / "nowhere")
+    elif state == "foreign":
+        place.write_text("theirs")
+        place.chmod(0o755)
+    found = check_consoles(ours, str(links), links)
+    assert found.status == "fault"
+    assert str(place) in found.detail
+    assert found.hint is not None
+    subprocess.run(["/bin/sh", "-c", found.hint], check=True)
+    assert check_consoles(ours, str(links), links).status == "ok"
+    if state == "foreign":
+        assert (links / "cb.before-modelops").read_text() == "theirs"
+
+
+@pytest.mark.parametrize("answer", ["exit 1", "exec /nowhere", "echo something else"])
+def test_a_uv_that_does_not_answer_is_a_fault(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, answer: str
+) -> None:
+    program = tmp_path / "uv"
+    program.write_text(f"#!/bin/sh\n{answer}\n")
+    monkeypatch.setattr("uv.find_uv_bin", lambda: str(program))
+    found = check_uv()  # may not be executed
+    assert (found.status, bool(found.hint)) == ("fault", True)
+    program.chmod(0o755)
+    assert check_uv().status == "fault"
+    program.write_text("#!/bin/sh\necho uv 0.9.0\n")
+    assert check_uv().detail == f"uv 0.9.0 at {program}"
+
+
+def test_a_home_that_is_a_file_is_moved_away_not_opened(tmp_path: Path) -> None:
+    home = tmp_path / "my home"
+    home.write_text("")
+    call: Any = SimpleNamespace(environment={"MODELOPS_HOME": str(home)})
+    found = check_home(call)
+    assert (found.status, found.detail) == ("fault", f"{home} is not a folder")
+    assert found.hint is not None
+    subprocess.run(["/bin/sh", "-c", found.hint], check=True)
+    assert check_home(call).status == "ok"
+
+
+def test_a_folder_in_the_home_that_is_not_ours_to_write(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """`sudo mops` leaves such a one."""
+    home = tmp_path / "my home"
+    (home / "artifacts").mkdir(parents=True, mode=0o755)
+    home.chmod(0o755)
+    call: Any = SimpleNamespace(environment={"MODELOPS_HOME": str(home)})
+    assert check_home(call).status == "ok"
+    real = os.access
+    closed = home / "artifacts"
+    monkeypatch.setattr(os, "access", lambda path, mode: path != closed and real(path, mode))
+    assert check_home(call).hint == f"chmod u+rwX '{closed}'"
+    monkeypatch.setattr(os, "geteuid", lambda: 12345)
+    found = check_home(call)
+    assert found.detail == f"{closed} cannot be written"
+    assert found.hint == f"sudo chown -R \"$(id -un)\" '{closed}'"
+
+
+def test_a_home_that_others_may_write_in_is_closed_by_the_command(tmp_path: Path) -> None:
+    home = tmp_path / "my home"
+    home.mkdir()
+    home.chmod(0o777)
+    call: Any = SimpleNamespace(environment={"MODELOPS_HOME": str(home)})
+    found = check_home(call)
+    assert found.status == "warn"
+    assert found.hint is not None
+    subprocess.run(["/bin/sh", "-c", found.hint], check=True)
+    assert check_home(call).status == "ok"
+
+
 @pytest.mark.parametrize(
     ("text", "version"),
     [("2.31.0", (2, 31, 0)), ("2.100.1-rc2", (2, 100, 1)), ("2.9", (2, 9)), ("x", ())],
@@ -90,7 +181,7 @@ def test_all_of_that_name_on_path_are_told_once(tmp_path: Path) -> None:
 
 def test_the_folder_of_the_links_is_named_where_install_sh_made_them(tmp_path: Path) -> None:
     ours = install(tmp_path / "ours")
-    found = check_consoles(ours, "/nowhere", tmp_path / "bin")
+    found = check_consoles(ours, "/nowhere", link(ours, tmp_path / "bin"))
     assert found.hint == f'export PATH="{tmp_path / "bin"}:$PATH"'
 
 
