@@ -230,7 +230,7 @@ def _checked_options(settings: Settings, space: SearchSpace) -> Mapping[str, Any
     if settings.sampler == "cmaes" and space.dim < 2:
         raise InvalidInput(
             "sampler cmaes needs at least two free parameters",
-            hint='use sampler {"type": "tpe"} for a single one',
+            hint='for a single one use tpe: engine="tpe" in Python, {"type": "tpe"} in a file',
         )
     points = options.get("points")
     if isinstance(points, Mapping):

@@ -50,7 +50,7 @@ class CmaesEngine(SearchEngine):
         if space.dim < 2:
             raise InvalidInput(
                 "sampler cmaes needs at least two free parameters",
-                hint='use {"type": "tpe"} for a single one',
+                hint='for a single one use tpe: engine="tpe" in Python, {"type": "tpe"} in a file',
             )
         smallest = max(4 + int(3 * math.log(space.dim)), batch_size)
         self._population = population or smallest

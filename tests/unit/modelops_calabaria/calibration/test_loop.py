@@ -254,7 +254,7 @@ class TestResume:
         changed = next(r for r in journal.lines if r.get("event") == "ask" and r["trial"] == 12)
         changed["param_id"] = "0" * 64
         n_lines = len(journal.lines)
-        with pytest.raises(IntegrityError, match="trial 12 was 0000.*another version") as caught:
+        with pytest.raises(IntegrityError, match=r"trial 12 was 0000.*another version") as caught:
             run(make_plan(SPACE, max_trials=25), journal=journal)
         assert "start a new calibration" in str(caught.value.hint)
         assert "warm_start" in str(caught.value.hint)
