@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from modelops.engine.environments import installed
+from modelops.engine.environments.imported import find_imported
 from modelops.engine.environments.own_wheel import guest_digest
 from modelops.engine.environments.requirements import (
     OWN_DISTRIBUTIONS,
@@ -20,7 +21,7 @@ from modelops.engine.environments.requirements import (
     python_fits,
     unmet,
 )
-from modelops.engine.environments.spec import EnvironmentSpec, read_ready
+from modelops.engine.environments.spec import EnvironmentSpec, import_roots, read_ready
 from modelops_bundle.code.environment import EnvironmentFacts, read_environment
 from modelops_contracts.digests import canonical_json, digest_bytes, environment_digest, file_sha256
 from modelops_contracts.errors import InvalidInput, nearest
@@ -56,7 +57,7 @@ def plan_environment(
         return _isolated(project_root, facts, python, cache_dir, "as asked")
     lacking = _lacking(facts)
     if not lacking:
-        return _direct(facts)
+        return _direct(project_root, facts)
     if kind == "direct":
         raise InvalidInput(
             f"this environment ({sys.prefix}) does not have {', '.join(lacking)}",
@@ -95,8 +96,11 @@ def _lacking(facts: EnvironmentFacts) -> list[str]:
     return lacking
 
 
-def _direct(facts: EnvironmentFacts) -> EnvironmentSpec:
-    versions = closure(facts.dependencies)
+def _direct(root: Path, facts: EnvironmentFacts) -> EnvironmentSpec:
+    """What is imported without being declared can be here as well, and changes results as much."""
+    declared = closure(facts.dependencies)
+    imported = find_imported(root, import_roots(root), known=declared)
+    versions = closure((*facts.dependencies, *imported)) if imported else declared
     return EnvironmentSpec(
         kind="direct",
         python=Path(sys.executable),

@@ -88,6 +88,20 @@ def test_what_is_missing_means_an_environment_of_its_own(tmp_path: Path) -> None
     assert spec.digest != plan_environment(project(tmp_path / "q", "nobody-has-this>=3")).digest
 
 
+def test_what_is_imported_without_being_declared_counts(tmp_path: Path) -> None:
+    silent = project(tmp_path / "p", "numpy")
+    before = plan_environment(silent)
+    (silent / "models").mkdir()
+    (silent / "models" / "m.py").write_text(
+        "import os, models.helper\nfrom pathlib import Path\nimport not_installed_anywhere\n"
+    )
+    assert plan_environment(silent).digest == before.digest
+    (silent / "models" / "m.py").write_text("def f():\n    import os, yaml as y\n")
+    found = plan_environment(silent)
+    assert "pyyaml" in dict(found.versions)
+    assert found.digest != before.digest
+
+
 def test_a_folder_on_this_machine_is_built_again_when_it_changes(tmp_path: Path) -> None:
     (tmp_path / "walk").mkdir()
     (tmp_path / "walk" / "a.py").write_text("x = 1")
