@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import fcntl
 import json
 import os
@@ -11,12 +12,15 @@ import time
 from pathlib import Path
 from types import TracebackType
 
-from modelops_contracts.errors import Conflict
+from modelops_contracts.errors import Conflict, is_disk_full
+from modelops_contracts.exclusive_file import ExclusiveFile
 
 __all__ = ["FileLock", "write_atomically"]
 
 _FIRST_PAUSE = 0.002
 _LONGEST_PAUSE = 0.1
+# What the kernel answers where a file system is mounted without locks (Lustre, some NFS).
+_NO_LOCKS = frozenset({errno.ENOSYS, errno.ENOLCK, errno.EOPNOTSUPP, errno.ENOTSUP})
 
 
 def write_atomically(path: str | os.PathLike[str], data: bytes | str, *, mode: int = 0o644) -> None:
@@ -24,23 +28,32 @@ def write_atomically(path: str | os.PathLike[str], data: bytes | str, *, mode: i
 
     Missing parent directories are created. ``mode`` holds from the first byte (less the umask).
     A symbolic link keeps pointing where it points; its target is replaced. Text is UTF-8 with
-    the newlines it has. When this raises (OSError that names the file), the old
-    file is untouched.
+    the newlines it has. When this raises (OSError that names the file; on a full disk also the
+    bytes needed and free), the old file is untouched.
     """
     target = Path(os.path.realpath(path))
     target.parent.mkdir(parents=True, exist_ok=True)
     temporary = target.parent / f".{target.name}.{os.urandom(6).hex()}.tmp"
+    content = data.encode() if isinstance(data, str) else data
     try:
-        _write_durably(temporary, data.encode() if isinstance(data, str) else data, mode)
+        _write_durably(temporary, content, mode)
         os.replace(temporary, target)  # noqa: PTH105  (the primitive this module is about)
     except BaseException as error:
         with contextlib.suppress(OSError):
             temporary.unlink()
         if isinstance(error, OSError) and error.errno is not None:
             # A full disk names no file, and nobody knows the temporary one.
-            raise type(error)(error.errno, error.strerror, str(target)) from error
+            reason = error.strerror
+            if is_disk_full(error):
+                reason = f"{reason} ({len(content)} bytes needed, {_free_bytes(target)} free)"
+            raise type(error)(error.errno, reason, str(target)) from error
         raise
     _sync_directory(target.parent)
+
+
+def _free_bytes(path: Path) -> int:
+    disk = os.statvfs(path.parent)
+    return disk.f_bavail * disk.f_frsize
 
 
 def _write_durably(path: Path, data: bytes, mode: int) -> None:
@@ -67,7 +80,8 @@ class FileLock:
     The operating system frees it when the holder dies, so a stale file never blocks. ``timeout``
     seconds are waited for it (0: one try); then Conflict (retryable) names process, command and
     start of the holder. The file stays behind on purpose: removing it would let two processes
-    lock two different files of one name. Not reentrant.
+    lock two different files of one name. Not reentrant. Where the file system has no locks, an
+    ``ExclusiveFile`` beside it does the same less perfectly.
     """
 
     def __init__(
@@ -77,6 +91,7 @@ class FileLock:
         self.timeout = timeout
         self.command = command or Path(sys.argv[0] if sys.argv else "").name
         self._descriptor: int | None = None
+        self._instead: ExclusiveFile | None = None
 
     def __enter__(self) -> FileLock:
         assert self._descriptor is None, "FileLock is not reentrant"
@@ -86,7 +101,7 @@ class FileLock:
             self._wait_for(descriptor)
             _write_holder(descriptor, self.command)
         except BaseException:
-            os.close(descriptor)
+            self._give_back(descriptor)
             raise
         self._descriptor = descriptor
         return self
@@ -99,38 +114,54 @@ class FileLock:
     ) -> None:
         if self._descriptor is not None:
             descriptor, self._descriptor = self._descriptor, None
-            os.close(descriptor)
+            self._give_back(descriptor)
 
     @property
     def held(self) -> bool:
         """True while this object holds the lock."""
         return self._descriptor is not None
 
+    def _give_back(self, descriptor: int) -> None:
+        instead, self._instead = self._instead, None
+        if instead is not None:
+            instead.release()
+        os.close(descriptor)
+
     def _wait_for(self, descriptor: int) -> None:
         deadline = time.monotonic() + self.timeout
         pause = _FIRST_PAUSE
-        while not _try_lock(descriptor):
+        while not self._try_lock(descriptor):
             left = deadline - time.monotonic()
             if left <= 0:
                 raise self._taken(descriptor)
             time.sleep(min(pause, left))
             pause = min(2 * pause, _LONGEST_PAUSE)
 
+    def _try_lock(self, descriptor: int) -> bool:
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return False
+        except OSError as error:
+            if error.errno not in _NO_LOCKS:
+                raise
+            instead = ExclusiveFile(self.path.with_name(f"{self.path.name}.held"))
+            if instead.take(self.command):
+                self._instead = instead
+            return self._instead is not None
+        return True
+
     def _taken(self, descriptor: int) -> Conflict:
+        instead = ExclusiveFile(self.path.with_name(f"{self.path.name}.held"))
+        holder = _describe_holder(descriptor)
+        if instead.path.exists():
+            holder = instead.describe_holder()
         return Conflict(
-            f"{self.path} is locked by {_describe_holder(descriptor)}",
+            f"{self.path} is locked by {holder}",
             hint="wait until it has finished, or stop it, and try again",
             code="locked",
             retryable=True,
         )
-
-
-def _try_lock(descriptor: int) -> bool:
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return False
-    return True
 
 
 def _write_holder(descriptor: int, command: str) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import re
 import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -92,6 +93,8 @@ def test_changing_the_registry_without_room(disk: SmallDisk, name: str) -> None:
     for error in errors:
         assert isinstance(error, OSError)
         assert error.filename, "an error about a file names it"
+        assert error.strerror is not None
+        assert re.search(r"\(\d+ bytes needed, \d+ free\)$", error.strerror), error
 
 
 def test_pushing_into_a_full_store(disk: SmallDisk, tmp_path: Path) -> None:
