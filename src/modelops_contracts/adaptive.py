@@ -47,6 +47,8 @@ class TrialResult(FrozenValue):
         if not self.param_id:
             raise ContractViolationError("param_id must be non-empty")
         object.__setattr__(self, "status", _as_status(self.status))
+        if isinstance(self.loss, bool | str) or not hasattr(self.loss, "__float__"):
+            raise ContractViolationError(f"loss must be a number, not {self.loss!r}")
         if self.status is TrialStatus.COMPLETED and not math.isfinite(self.loss):
             raise ContractViolationError(
                 f"loss must be finite for COMPLETED status, not {self.loss}"

@@ -45,6 +45,7 @@ class TableArtifact(FrozenValue):
             raise ContractViolationError("Must provide exactly one of inline or ref")
         if self.inline is not None:
             _check_inline(self.inline, self.size)
+            object.__setattr__(self, "inline", bytes(self.inline))
         elif not self.ref:
             raise ContractViolationError("ref must be non-empty when provided")
 
@@ -87,6 +88,8 @@ def _check_checksum(checksum: str) -> None:
 
 
 def _check_inline(inline: bytes, size: int) -> None:
+    if not isinstance(inline, bytes | bytearray | memoryview):
+        raise ContractViolationError(f"inline must be bytes, not {type(inline).__name__}")
     if len(inline) != size:
         raise ContractViolationError(f"inline bytes length {len(inline)} doesn't match size {size}")
     if size > INLINE_CAP:

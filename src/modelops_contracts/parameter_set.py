@@ -29,17 +29,15 @@ class UniqueParameterSet(FrozenValue):
     param_id: str
 
     def __post_init__(self) -> None:
-        if not isinstance(self.params, Mapping):
-            raise ContractViolationError("params must be a mapping of name to value")
+        _check_values(self.params)
         if not is_name(self.param_id):
             raise ContractViolationError("param_id must be non-empty")
-        for name, value in self.params.items():
-            _check_scalar(name, value)
         object.__setattr__(self, "params", read_only(self.params))
 
     @classmethod
     def from_dict(cls, params: Mapping[str, Scalar]) -> UniqueParameterSet:
         """A set with the id of its values."""
+        _check_values(params)
         return cls(params=params, param_id=make_param_id(params))
 
     def verify(self) -> None:
@@ -57,6 +55,13 @@ class UniqueParameterSet(FrozenValue):
 
     def __hash__(self) -> int:
         return hash(self.param_id)
+
+
+def _check_values(params: object) -> None:
+    if not isinstance(params, Mapping):
+        raise ContractViolationError("params must be a mapping of name to value")
+    for name, value in params.items():
+        _check_scalar(name, value)
 
 
 def _check_scalar(name: object, value: object) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Mapping, Sequence
+from copy import deepcopy
 from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Any
@@ -160,7 +161,8 @@ def _as_optional_mapping(value: object, name: str) -> Mapping[str, Any] | None:
         return None
     if not isinstance(value, Mapping):
         raise ContractViolationError(f"{name} must be a mapping, not {type(value).__name__}")
-    return read_only(value)
+    # What the caller does to a list afterwards must not change the id of a task.
+    return read_only(deepcopy(dict(value)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -173,6 +175,8 @@ class ReplicateSet(FrozenValue):
     seeds: tuple[int, ...] | None = None
 
     def __post_init__(self) -> None:
+        if isinstance(self.n_replicates, bool) or not hasattr(self.n_replicates, "__index__"):
+            raise ContractViolationError(f"n_replicates must be int, not {self.n_replicates!r}")
         if self.seeds is not None:
             object.__setattr__(self, "seeds", as_seeds(self.seeds, "seeds"))
             if len(self.seeds) != max(self.n_replicates, 0):
@@ -211,6 +215,10 @@ class SimReturn(FrozenValue):
             raise ContractViolationError("outputs must contain at least one artifact")
         if self.error is not None and self.error_details is None:
             raise ContractViolationError("error_details must be provided with an error")
+        if self.error is not None and not isinstance(self.error, ErrorInfo):
+            raise ContractViolationError(
+                f"error must be ErrorInfo, not {type(self.error).__name__}"
+            )
         for name, artifact in self.outputs.items():
             if not isinstance(artifact, TableArtifact):
                 raise ContractViolationError(f"Output {name!r} must be TableArtifact")

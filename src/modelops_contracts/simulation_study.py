@@ -8,8 +8,8 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from modelops_contracts.digests import common_study_seed, make_param_id, study_seed
-from modelops_contracts.errors import InvalidInput, InvalidValue
-from modelops_contracts.frozen import FrozenValue, read_only
+from modelops_contracts.errors import ContractViolationError, InvalidInput, InvalidValue
+from modelops_contracts.frozen import FrozenValue, as_seed, read_only
 from modelops_contracts.jobs import SimJob, TargetSpec
 from modelops_contracts.parameter_set import Scalar, UniqueParameterSet
 from modelops_contracts.simulation import SimTask
@@ -62,9 +62,11 @@ class ParameterSetEntry(FrozenValue):
         mistakes.raise_if_any("parameter set", kind=InvalidValue)
         object.__setattr__(self, "params", read_only(self.params))
         if self.seed is not None:
-            SEED.check(self.seed, "$.seed", mistakes)
-            if mistakes:
-                raise InvalidValue(f"seed must be int in uint64 range, not {self.seed!r}")
+            try:
+                object.__setattr__(self, "seed", as_seed(self.seed))
+            except ContractViolationError:
+                text = f"seed must be int in uint64 range, not {self.seed!r}"
+                raise InvalidValue(text) from None
 
     @classmethod
     def from_item(cls, item: Mapping[str, Any]) -> ParameterSetEntry:
@@ -145,7 +147,8 @@ class SimulationStudy(FrozenValue):
         """From the content of a file. Raises InvalidInput with every mistake and its path."""
         mistakes = Mistakes()
         _STUDY.check(data, "$", mistakes)
-        _check_meaningful(data.get("metadata"), mistakes)
+        if isinstance(data, Mapping):
+            _check_meaningful(data.get("metadata"), mistakes)
         mistakes.raise_if_any("study", kind=InvalidValue)
         return cls(**{name: data[name] for name in _STUDY.rules if name in data})
 
@@ -326,10 +329,18 @@ def _of_kind(value: Scalar, kind: str | None, path: str, mistakes: Mistakes) -> 
         mistakes.add(path, f"must be a number, not {value!r}")
         return value
     if kind == "float":
-        return float(value) + 0.0  # -0.0 + 0.0 is 0.0
+        return _as_float(value, path, mistakes)
     if value != int(value):
         mistakes.add(path, f"must be a whole number, not {value!r}")
     return int(value)
+
+
+def _as_float(value: float, path: str, mistakes: Mistakes) -> float:
+    try:
+        return float(value) + 0.0  # -0.0 + 0.0 is 0.0
+    except OverflowError:
+        mistakes.add(path, "is too large for a floating-point number")
+        return value
 
 
 def _joint_fields(

@@ -6,6 +6,7 @@ import json
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 from modelops_contracts.digests import make_param_id, study_seed
@@ -349,3 +350,20 @@ class TestFiles:
         )
         write_spec(spec, path)
         assert load_spec(path) == spec
+
+
+@pytest.mark.parametrize("data", [[], None, "study", 3])
+@pytest.mark.parametrize("kind", [SimulationStudy, CalibrationSpec])
+def test_a_file_that_holds_no_object_is_refused(kind: Any, data: Any) -> None:
+    with pytest.raises(InvalidInput, match="must be an object"):
+        kind.from_dict(data)
+
+
+def test_a_number_too_large_for_a_float_is_refused_by_its_place() -> None:
+    study = SimulationStudy("m.s", "baseline", ({"x": 10**400},), "manual")  # type: ignore[arg-type]
+    with pytest.raises(InvalidInput, match=r"\$\.parameter_sets\[0\]\.params\.x"):
+        study.normalised({"x": "float"})
+
+
+def test_a_seed_may_come_from_numpy() -> None:
+    assert type(ParameterSetEntry({"x": 1}, seed=np.int64(3)).seed) is int  # type: ignore[arg-type]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import math
 import pickle
+from dataclasses import replace
 from types import MappingProxyType
 from typing import Any
 
@@ -503,3 +504,39 @@ def test_constants() -> None:
     assert (artifacts.INLINE_CAP, adaptive.MAX_DIAG_BYTES) == (524288, 65536)
     assert issubclass(ContractViolationError, InvalidInput)
     assert simulation.bundle12(REF) == "a" * 12
+
+
+class TestWhatIsNoValue:
+    """Mistakes are named where they are made, not where a library stumbles over them."""
+
+    def test_a_task_does_not_change_with_what_it_was_made_of(self) -> None:
+        config = {"ages": [1, 2], "rates": {"old": 0.1}}
+        task = replace(TASK, config=config, env={"threads": [1]})
+        before = task.task_id()
+        config["ages"].append(3)  # type: ignore[attr-defined]
+        config["rates"]["old"] = 9  # type: ignore[index]
+        assert task.config == {"ages": [1, 2], "rates": {"old": 0.1}}
+        assert task.task_id() == before
+
+    def test_values_of_a_set_are_checked_before_they_are_hashed(self) -> None:
+        with pytest.raises(ContractViolationError, match="parameter 'x' must be finite, not nan"):
+            UniqueParameterSet.from_dict({"x": math.nan})
+
+    @pytest.mark.parametrize("loss", [None, "1.0", True])
+    def test_a_loss_is_a_number(self, loss: Any) -> None:
+        with pytest.raises(ContractViolationError, match="loss must be a number"):
+            TrialResult("p", loss)
+
+    @pytest.mark.parametrize("count", [2.5, True, "3"])
+    def test_a_number_of_replicates_is_whole(self, count: Any) -> None:
+        with pytest.raises(ContractViolationError, match="n_replicates must be int"):
+            ReplicateSet(TASK, count)
+
+    def test_inline_content_is_bytes(self) -> None:
+        with pytest.raises(ContractViolationError, match="inline must be bytes, not str"):
+            TableArtifact(inline="ab", size=2, checksum="a" * 64)  # type: ignore[arg-type]
+
+    def test_an_error_of_a_return_is_an_error_info(self) -> None:
+        details = TableArtifact.of(b"traceback")
+        with pytest.raises(ContractViolationError, match="error must be ErrorInfo, not str"):
+            SimReturn("t", {}, error="boom", error_details=details)  # type: ignore[arg-type]
