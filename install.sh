@@ -317,7 +317,10 @@ check_system() {
         fail "sudo with the home of $SUDO_USER: the files would belong to root" "run it without sudo"
     absent=''
     for folder in "$STATE" "$BIN" "$TOOLS" "${UV_CACHE_DIR:-${XDG_CACHE_HOME:-$HOME/.cache}/uv}"; do
-        while [ ! -d "$folder" ]; do absent=$absent$folder$NEWLINE && folder=$(dirname "$folder"); done
+        while [ ! -d "$folder" ]; do
+            if [ -e "$folder" ] || [ -h "$folder" ]; then fail "$folder is not a folder" "move it away, or choose another place (MODELOPS_HOME, UV_TOOL_DIR, --bin-dir)"; fi
+            absent=$absent$folder$NEWLINE && folder=$(dirname "$folder")
+        done
         { [ -w "$folder" ] && [ -x "$folder" ]; } || fail "cannot write in $folder" "choose another place (HOME, MODELOPS_HOME, UV_TOOL_DIR, UV_CACHE_DIR, --bin-dir) or change its permissions"
         free=$(df -Pk "$folder" | awk 'NR == 2 { print $4 }')
         [ "$UNINSTALL" = 1 ] || [ "${free:-0}" -ge "$SPACE_KIB" ] || fail "only $((free / 1024)) MiB free in $folder" "free 1 GiB there"
@@ -631,13 +634,9 @@ rewrite_file() { # FILE LINE: our block with LINE in place of any old one; no LI
         inside { held = held $0 "\n"; next }
         { print }
         END { printf "%s", held; block() }' >"$WORK/file"
-    if [ ! -e "$FOLLOWED" ]; then
-        printf '%s\n' "$1" >>"$STATE/created-files"
-    elif cmp -s "$WORK/file" "$FOLLOWED"; then
-        return 0
-    elif [ ! -w "$FOLLOWED" ]; then
-        warn "$1 cannot be written${2:+; add this line yourself: $2}" && return 0
-    fi
+    if cmp -s "$WORK/file" "$FOLLOWED"; then return 0; fi
+    if [ -e "$FOLLOWED" ] && [ ! -w "$FOLLOWED" ]; then warn "$1 cannot be written${2:+; add this line yourself: $2}" && return 0; fi
+    [ -e "$FOLLOWED" ] || printf '%s\n' "$1" >>"$STATE/created-files"
     if [ ! -s "$WORK/file" ] && grep -qsxF -e "$1" "$STATE/created-files"; then rm -f "$FOLLOWED" && return 0; fi
     if [ -e "$FOLLOWED" ]; then cp -p "$FOLLOWED" "$FOLLOWED.modelops-new"; fi
     cat "$WORK/file" >"$FOLLOWED.modelops-new" && mv "$FOLLOWED.modelops-new" "$FOLLOWED"

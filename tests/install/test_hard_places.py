@@ -63,6 +63,24 @@ def test_systems(one_world: World, answer: str, code: int, said: str) -> None:
     assert (one_world.state.exists()) == (code == 0)
 
 
+@pytest.mark.parametrize("kind", ["file", "dangling"])
+@pytest.mark.parametrize("place", [".modelops", ".local/bin", ".local/share/uv/tools"])
+def test_a_file_where_a_folder_must_be_is_seen_before_anything_is_done(
+    one_world: World, place: str, kind: str
+) -> None:
+    path = one_world.home / place
+    path.parent.mkdir(parents=True, exist_ok=True)
+    if kind == "file":
+        path.write_text("")
+    else:
+        path.symlink_to("/nowhere")
+    before = snapshot(one_world.home)
+    done = one_world.install_wheel().expect(1)
+    assert f"error: {path} is not a folder\nhint: " in done.err
+    assert snapshot(one_world.home) == before
+    assert one_world.calls == []
+
+
 def shadow(world: World, place: Path) -> str:
     """What is said about a `cb` that comes first on PATH."""
     if not place.is_symlink():
