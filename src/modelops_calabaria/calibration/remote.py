@@ -12,6 +12,7 @@ from urllib.request import url2pathname
 from modelops_calabaria.base_model import BaseModel
 from modelops_calabaria.calibration.local import Failure, Tables
 from modelops_calabaria.describe import class_path, model_digest
+from modelops_calabaria.parameters.config import ConfigurationSet
 from modelops_calabaria.tables import frame_from_ipc
 from modelops_contracts.artifacts import TableArtifact
 from modelops_contracts.errors import InvalidInput, Unavailable
@@ -106,8 +107,8 @@ class ServiceModel:
 
 def _whole_config(model: BaseModel, config: Mapping[str, Any] | None) -> dict[str, Any] | None:
     """The configuration of this instance as patches of the class's defaults."""
-    base, defaults = model.base_config, model.config_space
-    own = dict(base.items()) if defaults is not None and base != defaults.defaults() else {}
+    base = model.base_config
+    own = base.changes() if isinstance(base, ConfigurationSet) else {}
     return {**own, **(config or {})} or None
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pickle
 from collections.abc import Iterable, Iterator, Mapping
 from copy import deepcopy
 from dataclasses import dataclass, field
@@ -129,8 +130,44 @@ class ConfigurationSet(NamedValues[Any]):
     def to_dict(self) -> dict[str, Any]:
         return deepcopy(self._values)
 
+    def changes(self) -> dict[str, Any]:
+        """The settings that are not the defaults; one of another type is none, whatever its value.
+
+        Pickled forms are compared, because arrays and tables have no single answer to ``==``.
+        """
+        return {
+            spec.name: self._values[spec.name]
+            for spec in self._space
+            if not _is_same(self._values[spec.name], spec.default)
+        }
+
+    def __eq__(self, other: object) -> bool:
+        if type(other) is not type(self):
+            return NotImplemented
+        if self._values.keys() != other._values.keys():
+            return False
+        return all(_is_equal(value, other._values[name]) for name, value in self._values.items())
+
+    __hash__ = NamedValues.__hash__
+
     def __reduce__(self) -> tuple[Any, ...]:
         return type(self), (self._space, dict(self._values))
+
+
+def _is_equal(one: object, two: object) -> bool:
+    try:
+        return bool(one == two)
+    except (TypeError, ValueError):
+        return _is_same(one, two)
+
+
+def _is_same(one: object, two: object) -> bool:
+    if one is two:
+        return True
+    try:
+        return pickle.dumps(one) == pickle.dumps(two)
+    except (pickle.PicklingError, TypeError, AttributeError):
+        return False
 
 
 def detached(config: ConfigurationSet | Mapping[str, Any]) -> ConfigurationSet | Mapping[str, Any]:

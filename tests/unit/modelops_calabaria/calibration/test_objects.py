@@ -5,10 +5,13 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import polars as pl
 import pytest
 
 import modelops_calabaria as cb
+from modelops_calabaria.calibration.remote import ServiceModel
+from modelops_contracts import SimTask, UniqueParameterSet
 from modelops_contracts.errors import Conflict, InvalidInput
 from modelops_contracts.study import CalibrationSpec
 
@@ -82,3 +85,35 @@ def test_a_service_refuses_it_and_says_why() -> None:
     with pytest.raises(InvalidInput, match="defined inside a function") as caught:
         cb.run_study(make_model(), [{"x": 0.2}], service=Elsewhere())  # type: ignore[arg-type]
     assert "module" in (caught.value.hint or "")
+
+
+class Contacts(cb.BaseModel):
+    PARAMS = cb.ParameterSpace([cb.ParameterSpec("x", 0.0, 1.0)])
+    CONFIG = cb.ConfigurationSpace([cb.ConfigSpec("contacts", np.eye(2)), cb.ConfigSpec("n", 3)])
+
+    def build_sim(self, params: Any, config: Any) -> None: ...
+
+    def run_sim(self, state: None, seed: int) -> None: ...
+
+
+@pytest.mark.parametrize(
+    ("model", "config", "told"),
+    [
+        (Contacts(), None, None),
+        (Contacts(), {"n": 4}, {"n": 4}),
+        (Contacts(base_config={"n": 5}), None, {"n": 5}),
+    ],
+)
+def test_a_service_is_told_of_changed_settings_only(model: Any, config: Any, told: Any) -> None:
+    """An array among the defaults cannot travel in a task, and need not."""
+    tasks: list[SimTask] = []
+
+    class Listening(Elsewhere):
+        def submit_batch(self, batch: Any) -> Any:
+            tasks.extend(batch)
+            return batch
+
+    remote = ServiceModel(Listening(), model, "baseline", config)  # type: ignore[arg-type]
+    remote.prefetch(UniqueParameterSet.from_dict({"x": 0.5}), [1])
+    assert tasks[0].config == told
+    assert tasks[0].task_id()

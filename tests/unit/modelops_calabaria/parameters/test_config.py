@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import pickle
 
+import numpy as np
 import pytest
 
 from modelops_calabaria.parameters import ConfigSpec, ConfigurationSet, ConfigurationSpace
@@ -42,3 +43,20 @@ def test_it_reads_like_a_mapping():
     assert config.with_updates(days=8)["days"] == 8
     assert config == ConfigurationSet.from_dict(SPACE, {"ages": [1, 2], "days": 7})
     assert pickle.loads(pickle.dumps(config)) == config
+
+
+def test_sets_that_hold_arrays_compare():
+    space = ConfigurationSpace([ConfigSpec("contacts", np.eye(2)), ConfigSpec("n", 1)])
+    one, two = (ConfigurationSet.from_defaults(space) for _ in range(2))
+    assert one == two
+    assert one != two.with_updates(contacts=np.ones((2, 2)))
+    assert one != two.with_updates(n=2)
+
+
+def test_only_what_differs_from_the_defaults_is_a_change():
+    space = ConfigurationSpace(
+        [ConfigSpec("contacts", np.eye(2)), ConfigSpec("f", len), ConfigSpec("n", 1)]
+    )
+    config = ConfigurationSet.from_defaults(space)
+    assert config.changes() == {}
+    assert config.with_updates(n=1.0, f=max).changes() == {"f": max, "n": 1.0}
