@@ -43,6 +43,14 @@ requirements:  ## pin requirements/*.txt anew (needs uv)
 clean:  ## remove the environment and what the demo left
 	rm -rf $(VENV) demo
 
+# Copied or moved with its folder, an environment runs the other folder's code: setup.sh makes it anew.
+MADE_FOR := $(shell sed -n 's/^command = .* -m venv //p' $(VENV)/pyvenv.cfg 2>/dev/null)
+ifneq ($(MADE_FOR),)
+ifneq ($(MADE_FOR),$(CURDIR)/$(VENV))
+.PHONY: $(VENV)/.run $(VENV)/.dev
+endif
+endif
+
 $(VENV)/.run: requirements/run.txt pyproject.toml
 	@PYTHON="$(PYTHON)" sh scripts/setup.sh $(VENV) run
 	@touch $@

@@ -13,22 +13,31 @@ fail() {
     exit 1
 }
 
-command -v "$python" >/dev/null 2>&1 || fail "no interpreter called $python" "make PYTHON=/path/to/python3.11"
-"$python" -c 'import sys; sys.exit(sys.version_info < (3, 11))' ||
-    fail "$("$python" -V 2>&1) is too old: ModelOps needs Python 3.11 or newer" "make PYTHON=/path/to/python3.11"
+another="run make again with PYTHON=/path/to/python3.11 (or 3.12, 3.13)"
+command -v "$python" >/dev/null 2>&1 || fail "no interpreter called $python" "$another"
+"$python" -c 'import sys; sys.exit(sys.version_info < (3, 11))' >/dev/null 2>&1 ||
+    fail "$python is not Python 3.11 or newer; it says: $("$python" -V 2>&1 | head -n 1)" "$another"
+[ -w . ] || fail "cannot write in $(pwd)" "copy this folder to a place of your own, then run make there"
 
-if [ ! -x "$venv/bin/python" ] || ! "$venv/bin/python" -c 'import pip' >/dev/null 2>&1; then
+# Scripts and the editable install hold the folder they were made for: elsewhere they run that folder's code.
+made_for=$(sed -n 's/^command = .* -m venv //p' "$venv/pyvenv.cfg" 2>/dev/null) || made_for=
+case $made_for in
+    '' | "$(pwd -P)/$venv") ;;
+    *) printf 'Setting up: %s was made for %s, so it is made anew\n' "$venv" "$made_for" >&2 && rm -rf "$venv" ;;
+esac
+if ! "$venv/bin/python" -m pip --version >/dev/null 2>&1; then
     printf 'Setting up: a virtual environment in %s with %s\n' "$venv" "$("$python" -V 2>&1)" >&2
     rm -rf "$venv"
     "$python" -m venv "$venv" ||
-        fail "$python cannot make a virtual environment" "install the venv module (Debian: apt-get install python3-venv), then run make again"
+        fail "$python cannot make a virtual environment" "mend what it says above (Debian without the venv module: apt-get install python3-venv), then run make again"
 fi
 
 log=$venv/setup.log
+: >"$log"
 run() {
     "$@" >>"$log" 2>&1 || {
         tail -n 20 "$log" >&2
-        fail "setting up failed at: $*" "see $log, then run make again"
+        fail "setting up failed at: $*" "mend what it says above, then run make again; without a network, PIP_FIND_LINKS names a folder of wheels. All it said: $log"
     }
 }
 
