@@ -161,13 +161,14 @@ def _describe_model(
 
 
 def _nearest_methods(lineage: _Lineage) -> Iterator[tuple[ModuleFacts, Scope]]:
+    """Methods as the class has them: any value of that name in a nearer class takes its place."""
     seen: set[str] = set()
     for facts, node in lineage.classes:
-        own = [item for item in node.body if isinstance(item, Scope) and item.name not in seen]
-        seen.update(item.name for item in own)
-        last = {item.name: item for item in own}
-        for method in last.values():
-            yield facts, method
+        last = {name: binding.node for item in node.body for name, binding in bound_by(item)}
+        for name, bound in last.items():
+            if name not in seen and isinstance(bound, Scope):
+                yield facts, bound
+        seen.update(last)
 
 
 def _marked_methods(lineage: _Lineage, marker: str, lookup: Lookup, notes: list[Note]) -> set[str]:

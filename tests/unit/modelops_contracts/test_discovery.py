@@ -136,6 +136,22 @@ def test_an_implemented_abstract_method_makes_a_class_concrete() -> None:
     assert found["B"].selectable
 
 
+def test_a_value_redefines_a_method_as_it_does_when_the_class_is_made() -> None:
+    found = models_of(
+        "m",
+        m="import abc\nfrom modelops_calabaria import BaseModel, model_output\n"
+        "class A(BaseModel):\n    @property\n    @abc.abstractmethod\n    def ages(self): ...\n"
+        "    @model_output('inc')\n    def inc(self, raw, seed): ...\n"
+        "    @model_output('odd')\n    def odd(self, raw, seed): ...\n"
+        + METHODS
+        + "class B(A):\n    ages = ('old', 'young')\n    inc = None\n"
+        "class C(A):\n    ages: tuple\n",
+    )
+    assert not found["A"].selectable
+    assert (found["B"].selectable, found["B"].outputs) == (True, ("odd",))
+    assert (found["C"].selectable, found["C"].outputs) == (False, ("inc", "odd"))
+
+
 def test_parameters_are_read_when_they_are_written_out() -> None:
     head = "from modelops_calabaria import BaseModel, ParameterSpace, ParameterSpec\n"
     space = "ParameterSpace((ParameterSpec('beta', 0, 1), ParameterSpec(name='gamma', lower=0)))"
