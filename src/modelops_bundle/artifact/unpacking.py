@@ -50,8 +50,16 @@ def unpack_layer(
             _unpack(source, rows, _Target(root, links), bounded.label)
         if known is not None and f"sha256:{known.hexdigest()}" != layer.diff_id:
             raise IntegrityError(f"layer {layer.digest}: its content is not {layer.diff_id}")
-    while stream.read(CHUNK):
-        pass  # to the end, where a verified stream raises
+    _read_out(stream, layer)
+
+
+def _read_out(stream: BinaryIO, layer: Layer) -> None:
+    """Read to the end, where a verified stream raises; a stream without one is no layer."""
+    left = layer.size
+    while chunk := stream.read(CHUNK):
+        left -= len(chunk)
+        if left < 0:
+            raise IntegrityError(f"layer {layer.digest} is longer than its {layer.size} bytes")
 
 
 @contextmanager
@@ -115,7 +123,9 @@ def _decoded(stream: BinaryIO, layer: Layer) -> BinaryIO:
     if layer.media_type == media_types.LAYER_ZSTD:
         from zstandard import ZstdDecompressor
 
-        reader: BinaryIO = ZstdDecompressor().stream_reader(stream, closefd=False)
+        # Frames that hold nothing may follow each other for ever.
+        packed = _Bounded(stream, layer.size, f"packed layer {layer.digest}", None)
+        reader: BinaryIO = ZstdDecompressor().stream_reader(packed, closefd=False)  # type: ignore[arg-type]
         return reader
     raise IntegrityError(f"layer {layer.digest} is of the unknown kind {layer.media_type}")
 

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-import json
+import re
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
+from http.client import BadStatusLine
 from typing import TYPE_CHECKING, Any
 
+from modelops_bundle.oci.documents import load_document
 from modelops_contracts.errors import (
     AccessDenied,
     Conflict,
@@ -21,6 +23,8 @@ from modelops_contracts.errors import (
 if TYPE_CHECKING:
     import urllib3
 
+_NUMBER = re.compile(r"[0-9]{1,18}")
+_OBJECT = re.compile(r"^HTTPS?Connection(?:Pool)?\(host=.*?, port=\d+\): ")
 _WORTH_ANOTHER_TRY = frozenset({408, 429, 500, 502, 503, 504})
 
 
@@ -54,7 +58,7 @@ def explain_refusal(host: str, answer: Answer, verb: str, what: str) -> ModelOps
         )
     if status in _WORTH_ANOTHER_TRY or status >= 500:
         found = Broken(message, code="registry_unavailable", hint="try again later")
-        found.wait = _retry_after(answer.headers.get("Retry-After"))
+        found.wait = _retry_after(answer.headers)
         return found
     if code == "DIGEST_INVALID":
         return IntegrityError(message)
@@ -70,28 +74,41 @@ def final_error(error: Broken) -> Unavailable:
 
 def cause_of(error: BaseException) -> str:
     """Return what went wrong, without the names of connection objects."""
-    text = str(getattr(error, "reason", None) or error)
-    return text.rpartition(">: ")[2] or type(error).__name__
+    inner = error.args[1] if len(error.args) > 1 else None  # "Connection aborted.", and by what
+    found = inner if isinstance(inner, Exception) else getattr(error, "reason", None) or error
+    if isinstance(found, BadStatusLine) and not isinstance(found, OSError):
+        return "what comes back is not HTTP"
+    return _OBJECT.sub("", str(found)).rpartition(">: ")[2] or type(error).__name__
 
 
-def _retry_after(value: str | None) -> float | None:
-    if value is None:
-        return None
+def read_number(text: str) -> int | None:
+    """Return the whole number that a header gives; None for anything else."""
+    return int(text) if _NUMBER.fullmatch(text) else None
+
+
+def _retry_after(headers: Mapping[str, str]) -> float | None:
+    """Return the seconds that are asked for; a moment is taken by the clock that named it."""
+    value = headers.get("Retry-After", "")
     try:
         return max(0.0, float(value))
     except ValueError:
-        pass
+        moment, now = _moment(value), _moment(headers.get("Date", ""))
+    return max(0.0, moment - (now or time.time())) if moment is not None else None
+
+
+def _moment(text: str) -> float | None:
+    """Return the seconds since 1970 of an HTTP date, None for anything else."""
     from email.utils import parsedate_to_datetime
 
     try:
-        return max(0.0, parsedate_to_datetime(value).timestamp() - time.time())
-    except ValueError:
+        return parsedate_to_datetime(text).timestamp()
+    except (ValueError, OverflowError, TypeError, IndexError):
         return None
 
 
 def json_of(data: bytes) -> Mapping[str, Any]:
     try:
-        found = json.loads(data)
+        found = load_document(data)
     except ValueError:
         return {}
     return found if isinstance(found, dict) else {}

@@ -26,7 +26,10 @@ TOKEN_USER = "<token>"  # noqa: S105  (the user name that marks an identity toke
 _AZURE_TOKEN_USER = "00000000-0000-0000-0000-000000000000"  # noqa: S105
 _DEFAULT_LIFETIME = 60.0
 _EARLY = 60.0
-_CHALLENGE = re.compile(r'([A-Za-z][A-Za-z0-9_-]*)="((?:[^"\\]|\\.)*)"|([A-Za-z]+)\s+(?=[A-Za-z])')
+_CHALLENGE = re.compile(
+    r'([A-Za-z][A-Za-z0-9_-]*)\s*=\s*(?:"((?:[^"\\]|\\.)*)"|([^\s",=]+))'
+    r"|([A-Za-z]+)\s+(?=[A-Za-z])"
+)
 _LOOPBACK = re.compile(r"localhost|127(?:\.[0-9]{1,3}){3}|::1")
 
 
@@ -140,11 +143,11 @@ def parse_challenges(header: str) -> tuple[Challenge, ...]:
     """Read a `WWW-Authenticate` header, schemes in lower case."""
     found: list[tuple[str, dict[str, str]]] = []
     for match in _CHALLENGE.finditer(header):
-        key, value, scheme = match.groups()
+        key, quoted, bare, scheme = match.groups()
         if scheme:
             found.append((scheme.lower(), {}))
         elif found:
-            found[-1][1][key.lower()] = re.sub(r"\\(.)", r"\1", value)
+            found[-1][1][key.lower()] = re.sub(r"\\(.)", r"\1", quoted) if bare is None else bare
     if not found and header.strip():
         found.append((header.split(maxsplit=1)[0].lower(), {}))
     return tuple(Challenge(scheme, parameters) for scheme, parameters in found)
@@ -254,11 +257,13 @@ class Authenticator:
 
     def _fetch_token(self, challenge: Challenge, login: Credential | None) -> _Token:
         realm = challenge.parameters.get("realm", "")
+        if not realm:
+            raise self._denied("it asks for a token and names no service that gives one")
         place = re.match(r"(https?)://([^/@?#]+)(?:[/?#]|$)", realm)
         if place is None or (
             login and place.group(1) != "https" and not is_loopback(place.group(2))
         ):
-            raise self._denied(f"its token service {realm or '(none)'} is not encrypted")
+            raise self._denied(f"its token service {realm} is not encrypted")
         wanted = {key: challenge.parameters.get(key) for key in ("service", "scope")}
         fields = {key: value for key, value in wanted.items() if value}
         answer = self._ask(*_token_request(realm, fields, login))

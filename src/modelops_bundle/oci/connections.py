@@ -19,6 +19,7 @@ from modelops_contracts.errors import AccessDenied, InvalidInput, Unavailable
 BLOCK = 256 * 1024
 _CONNECT_SECONDS = 2.0
 _READ_SECONDS = 15.0
+_LARGEST_ANSWER = 1024 * 1024
 
 
 class Connections:
@@ -80,6 +81,19 @@ class Connections:
         return urllib3.ProxyManager(address, proxy_headers=headers, **self._options)
 
 
+def read_most(raw: urllib3.BaseHTTPResponse, most: int) -> bytes:
+    """Return the body of an answer and give its connection back.
+
+    Of a body longer than `most` bytes one byte more than that is returned; what comes after it is
+    not waited for.
+    """
+    data = raw.read(most + 1, decode_content=False)
+    if len(data) > most:
+        raw.close()
+    raw.release_conn()
+    return data
+
+
 def trusting(ca_files: tuple[Path, ...]) -> Any:
     """Return a TLS context that trusts these certificates beside those of this machine."""
     import ssl
@@ -111,7 +125,9 @@ def post_form(connections: Connections, url: str, form: Mapping[str, str]) -> Ma
         answer = connections.request(
             "POST", url, body=urlencode(form), headers=headers, redirect=False,
             timeout=urllib3.Timeout(connect=_CONNECT_SECONDS, read=_READ_SECONDS),
+            preload_content=False,
         )  # fmt: skip
+        data = read_most(answer, _LARGEST_ANSWER)
     except (HTTPError, OSError) as error:
         raise Unavailable(
             f"{parts.netloc}: {cause_of(error)}", code="registry_unavailable",
@@ -123,4 +139,4 @@ def post_form(connections: Connections, url: str, form: Mapping[str, str]) -> Ma
         raise AccessDenied(
             f"{parts.netloc} refuses the identity ({answer.status})", code="registry_login"
         )
-    return json_of(answer.data)
+    return json_of(data)

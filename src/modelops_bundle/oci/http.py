@@ -9,6 +9,7 @@ import threading
 import time
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from urllib.parse import urljoin, urlsplit
 
@@ -20,6 +21,7 @@ from urllib3.exceptions import (
     SSLError,
 )
 
+from modelops_bundle.oci.addresses import UnsoundAddress, follow_address, split_address
 from modelops_bundle.oci.answers import (
     Answer,
     Broken,
@@ -29,16 +31,19 @@ from modelops_bundle.oci.answers import (
     json_of,
 )
 from modelops_bundle.oci.auth import Authenticator, CredentialSource, is_loopback
-from modelops_bundle.oci.connections import BLOCK, Connections
+from modelops_bundle.oci.connections import BLOCK, Connections, read_most
+from modelops_bundle.oci.deadline import within
 from modelops_bundle.oci.proxies import ProxySettings
 from modelops_contracts.errors import (
     AccessDenied,
+    IntegrityError,
     Interrupted,
     InvalidInput,
     Unavailable,
 )
 
 _LARGEST_ANSWER = 8 * 1024 * 1024
+_LARGEST_TOKEN = 1024 * 1024
 _REDIRECTS = frozenset({301, 302, 303, 307, 308})
 _CLOUDS = (".azurecr.io", ".amazonaws.com", ".pkg.dev", "gcr.io", "ghcr.io", "docker.io")
 
@@ -96,7 +101,7 @@ class RegistryHttp:
         self.patience = patience or Patience()
         self.stopped = threading.Event()
         self.tell = tell
-        if plain_http and host.partition(":")[0].endswith(_CLOUDS):
+        if plain_http and host.partition(":")[0].lower().endswith(_CLOUDS):
             raise InvalidInput(f"plain_http: {host} is reached through https only")
         self._plain = is_loopback(host) and ca_file is None if plain_http is None else plain_http
         self.base = f"{'http' if self._plain else 'https'}://{host}"
@@ -141,7 +146,7 @@ class RegistryHttp:
             if answer.status in expect:
                 self._answered = True
                 return answer
-            if answer.status == 401 and not renewed:
+            if answer.status == 401 and not renewed and self._is_ours(answer.url):
                 self._answered = renewed = True
                 offer = answer.headers.get("WWW-Authenticate", "")
                 self._login.answer(offer, action, refused=authorization)
@@ -187,6 +192,13 @@ class RegistryHttp:
             code="registry_unavailable",
         )
 
+    def follow(self, before: str, named: str, what: str) -> str:
+        """Return the address that an answer from `before` names; `Unavailable` if it is unsound."""
+        try:
+            return follow_address(before, named)
+        except UnsoundAddress as error:
+            raise final_error(self.broken(what, f"redirected to {error}")) from None
+
     def close(self) -> None:
         """Give up all connections."""
         self._pool.clear()
@@ -206,20 +218,14 @@ class RegistryHttp:
     def _look_up(self, what: str) -> None:
         """Find out whether the name is known; the system's own search has no time limit."""
         parts = urlsplit(self.base)
-        answers: list[object] = []
-
-        def search() -> None:
-            try:
-                answers.append(socket.getaddrinfo(parts.hostname, parts.port or 443))
-            except OSError as error:
-                answers.append(error)
-
-        thread = threading.Thread(target=search, daemon=True, name="look up registry")
-        thread.start()
-        thread.join(self.patience.first_answer)
-        found = answers[0] if answers else "the name service does not answer"
-        if not isinstance(found, list):
-            raise final_error(self.broken(what, found))
+        search = partial(socket.getaddrinfo, parts.hostname, parts.port or 443)
+        try:
+            within(self.patience.first_answer, search, "look up registry")
+        except TimeoutError:
+            cause = "the name service does not answer"
+            raise final_error(self.broken(what, cause)) from None
+        except OSError as error:
+            raise final_error(self.broken(what, error)) from None
 
     def _send(
         self,
@@ -238,16 +244,8 @@ class RegistryHttp:
             if answer.status not in _REDIRECTS or verb not in {"GET", "HEAD"} or not target:
                 return answer
             answer.raw.release_conn()
-            url = self._follow(url, target, what)
+            url = self.follow(url, target, what)
         raise final_error(self.broken(what, "too many redirects"))
-
-    def _follow(self, url: str, target: str, what: str) -> str:
-        following = urljoin(url, target)
-        scheme, host = urlsplit(following).scheme, urlsplit(following).netloc
-        plain_is_fine = url.startswith("http:") or is_loopback(host)
-        if scheme != "https" and not (scheme == "http" and plain_is_fine):
-            raise final_error(self.broken(what, f"redirected to {scheme}, which is not encrypted"))
-        return following
 
     def _send_once(
         self,
@@ -268,19 +266,32 @@ class RegistryHttp:
             sent["Content-Length"] = str(body.size)
         timeout = self._timeout(what)
         try:
-            content = _in_pieces(body, self.moved) if body is not None else None
-            raw = self._pool.request(
-                verb, url, headers=sent, body=content, timeout=timeout,
-                preload_content=False, redirect=False,
-            )  # fmt: skip
-            data = b""
-            if not (stream and raw.status < 300):
-                data = raw.read(_LARGEST_ANSWER, decode_content=False) if verb != "HEAD" else b""
-                raw.drain_conn()
-                raw.release_conn()
+            answer = self._in_time(partial(self._exchange, verb, url, sent, body, timeout, stream))
         except (HTTPError, http.client.HTTPException, OSError) as error:
             raise self._lost(what, error) from error
         self._progress = time.monotonic()
+        if len(answer.data) > _LARGEST_ANSWER and answer.status < 300:
+            raise IntegrityError(f"{self.host}: {what}: the answer is longer than any honest one")
+        return answer
+
+    def _in_time(self, exchange: Callable[[], Answer]) -> Answer:
+        """Hold the first answer to its time: byte by byte it passes all other limits."""
+        if self._answered or self._deadline is None:
+            return exchange()
+        return within(self._deadline - time.monotonic(), exchange, "first answer")
+
+    def _exchange(
+        self, verb: str, url: str, headers: Mapping[str, str], body: Body | None,
+        timeout: urllib3.Timeout, stream: bool,
+    ) -> Answer:  # fmt: skip
+        content = _in_pieces(body, self.moved) if body is not None else None
+        raw = self._pool.request(
+            verb, url, headers=headers, body=content, timeout=timeout,
+            preload_content=False, redirect=False,
+        )  # fmt: skip
+        data = b""
+        if not (stream and raw.status < 300):
+            data = read_most(raw, 0 if verb == "HEAD" else _LARGEST_ANSWER)
         return Answer(raw.status, raw.headers, data, raw, url)
 
     def _is_ours(self, url: str) -> bool:
@@ -298,23 +309,27 @@ class RegistryHttp:
     def _ask_token_service(
         self, verb: str, url: str, headers: Mapping[str, str], form: str | None
     ) -> Mapping[str, object]:
-        what = f"token from {urlsplit(url).netloc}"
+        try:
+            what = f"token from {split_address(url).netloc}"
+        except UnsoundAddress as error:
+            raise final_error(self.broken("token service", error)) from None
         failures = 0
         while True:
             try:
                 raw = self._pool.request(
                     verb, url, headers={"User-Agent": "modelops", **headers}, body=form,
                     timeout=urllib3.Timeout(connect=self.patience.connect, read=self.patience.read),
-                    redirect=False,
+                    redirect=False, preload_content=False,
                 )  # fmt: skip
-            except (HTTPError, OSError) as error:
+                data = read_most(raw, _LARGEST_TOKEN)
+            except (HTTPError, http.client.HTTPException, OSError) as error:
                 failures += 1
                 self.pause(failures, self.broken(what, cause_of(error)))
                 continue
             if raw.status == 200:
-                return json_of(raw.data)
+                return json_of(data)
             refusal = explain_refusal(
-                self.host, Answer(raw.status, raw.headers, raw.data, raw, url), verb, what
+                self.host, Answer(raw.status, raw.headers, data, raw, url), verb, what
             )
             if isinstance(refusal, InvalidInput):
                 refusal = AccessDenied(refusal.message, code="registry_login")

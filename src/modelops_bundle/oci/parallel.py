@@ -34,7 +34,7 @@ def run_parallel(
                 number = waiting.get_nowait()
             except queue.Empty:
                 return
-            caught = _Caught()
+            caught = Caught()
             with caught:
                 finished.put((number, jobs[number](), None))
             if caught.error is not None:
@@ -61,7 +61,7 @@ def run_parallel(
     return results
 
 
-class _Caught:
+class Caught:
     """Keeps what a job raises, to be raised again by the thread that waits for it."""
 
     def __init__(self) -> None:

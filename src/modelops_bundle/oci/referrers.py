@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
-import json
-import re
 from typing import TYPE_CHECKING
-from urllib.parse import quote, urljoin
+from urllib.parse import quote
 
 from modelops_bundle.oci import media_types
+from modelops_bundle.oci.pages import malformed, read_pages
 from modelops_bundle.oci.reference import is_digest
-from modelops_contracts.errors import IntegrityError, InvalidInput, NotFound
+from modelops_contracts.errors import InvalidInput, NotFound
 
 if TYPE_CHECKING:
     from modelops_bundle.oci.http import RegistryHttp
-
-_NEXT = re.compile(r"<([^>]*)>\s*;[^,]*rel=\"?next\"?")
 
 
 def ask_referrers(
@@ -25,22 +22,15 @@ def ask_referrers(
     The registry may ignore the wish for one type, so the answer is filtered here as well.
     """
     kind = quote(artifact_type, safe="")
-    place: str | None = f"/v2/{repository}/referrers/{digest}?artifactType={kind}"
-    found: dict[str, None] = {}
-    while place is not None:
-        what = f"{repository}: referrers of {digest[:19]}"
-        headers = {"Accept": media_types.INDEX}
-        try:
-            answer = client.request("GET", place, what, expect={200}, headers=headers)
-        except (NotFound, InvalidInput):  # 404, or the 400 and 405 of older registries
-            return None
-        try:
-            items = json.loads(answer.data)["manifests"] or ()
-            for item in items:
-                if item.get("artifactType") == artifact_type and is_digest(str(item["digest"])):
-                    found[str(item["digest"])] = None
-        except (ValueError, KeyError, TypeError, AttributeError):
-            raise IntegrityError(f"{client.host}: {what}: the list is malformed") from None
-        following = _NEXT.search(answer.headers.get("Link", ""))
-        place = urljoin(answer.url, following.group(1)) if following else None
-    return list(found)
+    place = f"/v2/{repository}/referrers/{digest}?artifactType={kind}"
+    what = f"{repository}: referrers of {digest[:19]}"
+    try:
+        pages = list(read_pages(client, place, what, headers={"Accept": media_types.INDEX}))
+    except (NotFound, InvalidInput):  # 404, or the 400 and 405 of older registries
+        return None
+    try:
+        items = [item for page in pages for item in page["manifests"] or ()]
+        wanted = [str(item["digest"]) for item in items if item["artifactType"] == artifact_type]
+    except (KeyError, TypeError):
+        raise malformed(client, what) from None
+    return [digest for digest in dict.fromkeys(wanted) if is_digest(digest)]

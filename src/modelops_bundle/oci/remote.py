@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import io
-import json
 import re
 import shutil
 import tempfile
@@ -12,23 +11,24 @@ from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any, BinaryIO
-from urllib.parse import urljoin
 
 from modelops_bundle.oci import media_types
-from modelops_bundle.oci.answers import Answer
+from modelops_bundle.oci.answers import Answer, read_number
 from modelops_bundle.oci.auth import CredentialSource
 from modelops_bundle.oci.connections import BLOCK
+from modelops_bundle.oci.documents import load_document
 from modelops_bundle.oci.download import BlobReader
 from modelops_bundle.oci.external import ExternalBlobs
 from modelops_bundle.oci.http import Body, Patience, RegistryHttp
 from modelops_bundle.oci.mounts import mount_blob
+from modelops_bundle.oci.pages import malformed, read_pages
 from modelops_bundle.oci.parallel import run_parallel
 from modelops_bundle.oci.proxies import ProxySettings
 from modelops_bundle.oci.reference import is_digest
 from modelops_bundle.oci.referrers import ask_referrers
 from modelops_bundle.oci.upload import BlobUpload
 from modelops_bundle.oci.verifying import VerifyingReader
-from modelops_bundle.project.config import check_tag, is_repository
+from modelops_bundle.project.config import TAG, check_tag, is_repository
 from modelops_contracts.atomic import write_atomically
 from modelops_contracts.errors import Conflict, IntegrityError, InvalidInput, NotFound, nearest
 from modelops_contracts.expected import ANYTHING, Expected
@@ -40,7 +40,6 @@ ACCEPT = ", ".join((
     "application/vnd.docker.distribution.manifest.list.v2+json",
 ))  # fmt: skip
 LARGEST_CACHED_BLOB = 64 * 1024 * 1024
-_NEXT = re.compile(r"<([^>]*)>\s*;[^,]*rel=\"?next\"?")
 _PAGE = 500
 _IN_MEMORY = 2 * 1024 * 1024
 
@@ -184,8 +183,8 @@ class RemoteStore:
             answer.raw.close()
         if answer.status == 404:
             return None
-        length = answer.headers.get("Content-Length", "")
-        return int(length) if length.isdigit() else -1
+        length = read_number(answer.headers.get("Content-Length", ""))
+        return -1 if length is None else length
 
     def get_blob(self, digest: str) -> BinaryIO:
         """Return a blob as a stream; reading to its end raises `IntegrityError` for other bytes.
@@ -238,19 +237,20 @@ class RemoteStore:
 
     def tag_names(self) -> list[str]:
         """Return the sorted names of all tags."""
-        names: set[str] = set()
-        place: str | None = f"/v2/{self.repository}/tags/list?n={_PAGE}"
-        while place is not None:
-            answer = self.http.request("GET", place, f"{self.repository}: tags", expect={200, 404})
-            if answer.status == 404:
-                break
-            try:
-                names.update(str(name) for name in json.loads(answer.data)["tags"] or ())
-            except (ValueError, KeyError, TypeError):
-                raise IntegrityError(f"{self.location}: the list of tags is malformed") from None
-            following = _NEXT.search(answer.headers.get("Link", ""))
-            place = urljoin(answer.url, following.group(1)) if following else None
-        return sorted(names)
+        what = f"{self.repository}: tags"
+        found: list[object] = []
+        try:
+            for page in read_pages(self.http, f"/v2/{self.repository}/tags/list?n={_PAGE}", what):
+                tags = page["tags"] or []
+                found += tags if isinstance(tags, list) else [None]
+        except NotFound:
+            pass  # nothing was ever pushed there, or all of it is gone
+        except (KeyError, TypeError):
+            raise malformed(self.http, what) from None
+        names = [name for name in found if isinstance(name, str) and re.fullmatch(TAG, name)]
+        if len(names) < len(found):
+            raise malformed(self.http, what)
+        return sorted(set(names))
 
     def referrers(self, digest: str, artifact_type: str) -> Sequence[str] | None:
         """Return the digests of the manifests of a type that name this one as their subject.
@@ -331,7 +331,7 @@ class RemoteStore:
     def _note(self, manifest: bytes) -> None:
         """Remember the blobs of a manifest: a registry that has it has them."""
         try:
-            data = json.loads(manifest)
+            data = load_document(manifest)
             config = str(data["config"]["digest"])
             layers = {str(item["digest"]) for item in data.get("layers", ())}
         except (ValueError, KeyError, TypeError):

@@ -11,9 +11,9 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, BinaryIO
-from urllib.parse import parse_qsl, quote, urlencode, urljoin, urlsplit
+from urllib.parse import parse_qsl, quote, urlencode, urlsplit
 
-from modelops_bundle.oci.answers import Answer, Broken
+from modelops_bundle.oci.answers import Answer, Broken, read_number
 from modelops_bundle.oci.http import Body, RegistryHttp
 from modelops_bundle.oci.verifying import OtherBytes
 from modelops_bundle.snapshot.hashing import Sha256, read_blocks
@@ -63,6 +63,7 @@ class BlobUpload:
         self._chunk = CHUNK
         self._failures = 0
         self._restarts = 0
+        self._furthest = 0  # going back and forth below it is no progress
         self._url = ""
 
     def run(self) -> None:
@@ -115,8 +116,7 @@ class BlobUpload:
             expect={202}, action="push", headers={"Content-Length": "0"},
         )  # fmt: skip
         session = _Session(self._next(answer, ""))
-        smallest = answer.headers.get("OCI-Chunk-Min-Length", "")
-        session.smallest = int(smallest) if smallest.isdigit() else 0
+        session.smallest = read_number(answer.headers.get("OCI-Chunk-Min-Length", "")) or 0
         if self._size > WHOLE:
             self._remember(session)
         return session
@@ -159,10 +159,12 @@ class BlobUpload:
             return self._ask(session)
         offset = _offset_of(answer)
         after = _Session(self._next(answer, session.url), session.offset + length, session.smallest)
+        if offset is not None and offset > after.offset:
+            return self._restart()  # it has more than it was sent: nothing is known any more
         if offset is not None:
             after.offset = offset
-        if after.offset > session.offset:
-            self._failures = 0
+        if after.offset > self._furthest:
+            self._furthest, self._failures = after.offset, 0
         else:
             self._fail(self._http.broken(self._what, "the registry keeps nothing of what is sent"))
         self._remember(after)
@@ -185,7 +187,10 @@ class BlobUpload:
             return self._ask(session)
         if answer.status in {201, 204} or self._is_there():
             return None
-        return self._restart() if answer.status == 404 else self._ask(session)
+        if answer.status == 404:
+            return self._restart()
+        self._fail(self._http.broken(self._what, "the registry says that bytes are missing"))
+        return self._ask(session)
 
     def _ask(self, session: _Session) -> _Session:
         """Ask the registry how much it has."""
@@ -194,7 +199,10 @@ class BlobUpload:
         )
         if answer.status == 404:
             return self._restart()
-        return _Session(self._next(answer, session.url), _offset_of(answer) or 0, session.smallest)
+        offset = _offset_of(answer) or 0
+        if offset > self._size:
+            return self._restart()
+        return _Session(self._next(answer, session.url), offset, session.smallest)
 
     def _continue(self) -> _Session | None:
         """Return the session of an earlier command, if the registry still knows it."""
@@ -208,14 +216,15 @@ class BlobUpload:
         except (NotFound, InvalidInput):
             self._forget()
             return None
-        return _Session(self._next(answer, saved), _offset_of(answer) or 0)
+        offset = _offset_of(answer) or 0
+        return _Session(self._next(answer, saved), offset) if offset <= self._size else None
 
     def _restart(self) -> _Session:
         self._restarts += 1
         self._forget()
         if self._restarts > MOST_RESTARTS:
             raise Unavailable(
-                f"{self._http.host}: {self._what}: the registry forgets the upload again and again",
+                f"{self._http.host}: {self._what}: the registry loses the upload again and again",
                 code="registry_unavailable",
             )
         return self._begin()
@@ -255,7 +264,7 @@ class BlobUpload:
         place = answer.headers.get("Location")
         if not place and not before:
             raise Unavailable(f"{self._http.host}: {self._what}: no address to send to")
-        self._url = urljoin(answer.url, place) if place else before
+        self._url = self._http.follow(answer.url, place, self._what) if place else before
         return self._url
 
     def _lie(self) -> OtherBytes:
@@ -335,7 +344,5 @@ def _with_digest(url: str, digest: str) -> str:
 def _offset_of(answer: Answer) -> int | None:
     """Return how many bytes the registry has, if it says so; `0-0` stands for none."""
     text = answer.headers.get("Range", "").removeprefix("bytes=")
-    _, dash, last = text.partition("-")
-    if not dash or not last.isdigit():
-        return None
-    return int(last) + 1 if int(last) > 0 else 0
+    last = read_number(text.partition("-")[2])
+    return None if last is None else last + 1 if last > 0 else 0

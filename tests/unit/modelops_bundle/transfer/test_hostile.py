@@ -14,10 +14,13 @@ from typing import Any
 import pytest
 from zstandard import ZstdCompressor
 
+from modelops_bundle.artifact.manifest import Layer
+from modelops_bundle.artifact.unpacking import unpack_layer
 from modelops_bundle.cache.bundle_cache import BundleCache
 from modelops_bundle.oci import media_types
 from modelops_bundle.oci.layout import LayoutStore
 from modelops_bundle.project.project import init_project, open_project
+from modelops_bundle.snapshot.index import FileRow
 from modelops_bundle.transfer.clone import clone
 from modelops_bundle.transfer.pull import pull
 from modelops_contracts.errors import IntegrityError, InvalidInput
@@ -263,3 +266,37 @@ def test_many_files_are_checked_without_effort(tmp_path: Path) -> None:
     bundle.index = Bundle(items).index  # type: ignore[method-assign]
     with pytest.raises(IntegrityError, match=r"lacks|undeclared"):
         clone(bundle.store(tmp_path / "artifacts"), "latest", tmp_path / "new", repository="h")
+
+
+class Endless(io.RawIOBase):
+    """What a registry sends that does not stop after a layer."""
+
+    def __init__(self, beginning: bytes, again: bytes) -> None:
+        super().__init__()
+        self._again = again
+        self._beginning = io.BytesIO(beginning)
+        self.given = 0
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Any) -> int:
+        data = self._beginning.read(len(buffer)) or (self._again * len(buffer))[: len(buffer)]
+        self.given += len(data)
+        assert self.given < 4 * 1024 * 1024, "read on and on"
+        buffer[: len(data)] = data
+        return len(data)
+
+
+# A frame of zstd that is skipped and holds nothing, and zeros as they may follow a tar.
+@pytest.mark.parametrize("again", [b"\x50\x2a\x4d\x18\0\0\0\0", b"\0"])
+def test_a_layer_that_does_not_end_is_not_read_to_it(tmp_path: Path, again: bytes) -> None:
+    tar = Bundle([Item("f")]).tar()
+    packed, kind = compressed(tar), media_types.LAYER_ZSTD
+    if again == b"\0":
+        packed, kind = tar, media_types.LAYER_TAR
+    layer = Layer(kind, f"sha256:{sha(packed)}", len(packed), f"sha256:{sha(tar)}")
+    stream = io.BufferedReader(Endless(packed, again))
+    rows = [FileRow("f", 4, sha(b"data"), "0644")]
+    with pytest.raises(IntegrityError, match="more than"):
+        unpack_layer(stream, layer, rows, {}, tmp_path, verified=True)
