@@ -136,7 +136,11 @@ class Leaf(_HelpSections):
     def invoke(self, ctx: click.Context) -> int:
         from modelops.cli._call import run_command
 
-        return run_command(self, ctx.find_root().meta.get(FLAGS, {}), ctx.params)
+        try:
+            return run_command(self, ctx.find_root().meta.get(FLAGS, {}), ctx.params)
+        except click.UsageError as error:
+            error.ctx = error.ctx or ctx  # found by the command itself: help is in the same place
+            raise
 
 
 class LazyGroup(_HelpSections, click.Group):

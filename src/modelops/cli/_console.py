@@ -84,7 +84,10 @@ def plural(count: int, noun: str, many: str | None = None) -> str:
 def table(
     header: Sequence[str], rows: Iterable[Sequence[object]], screen: Screen, *, indent: int = 0
 ) -> list[str]:
-    """Aligned columns with one header line. Numbers stand to the right, nothing is cut."""
+    """Aligned columns with one header line. Numbers stand to the right, nothing is cut.
+
+    Without rows a file still has its header; on a terminal it would be the head of nothing.
+    """
     cells = [["-" if cell is None else one_row(str(cell)) for cell in row] for row in rows]
     widths = [
         max([len(title), *(len(row[column]) for row in cells)])
@@ -94,6 +97,8 @@ def table(
         bool(cells) and all(is_number(row[column]) for row in cells)
         for column in range(len(header))
     ]
+    if screen.terminal and not cells:
+        return []
     margin = " " * indent
     lines = [margin + align(header, widths, right)]
     lines[0] = screen.bold(lines[0])

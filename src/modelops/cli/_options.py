@@ -30,6 +30,26 @@ def limit_option(what: str) -> Decorator:
     )
 
 
+def check_policy(ctx: click.Context, param: click.Parameter, value: str | None) -> str | None:
+    """A mistake is told before anything is packed, or put into a job."""
+    if value is None:
+        return None
+    from modelops.config.model import read_policy
+    from modelops_contracts.errors import InvalidValue
+
+    try:
+        return read_policy(value)
+    except InvalidValue as error:
+        raise click.BadParameter(str(error)) from None
+
+
+max_failed_option: Decorator = click.option(
+    "--max-failed",
+    metavar="N|P%",
+    callback=check_policy,
+    help="Failures the job may have and still succeed.",
+)
+
 targets_option: Decorator = click.option(
     "-t",
     "--target",

@@ -35,8 +35,9 @@ def test_a_table_is_aligned_and_nothing_is_cut() -> None:
     assert lines[2] == "b".ljust(300) + "     12"
 
 
-def test_a_table_without_rows_is_its_header() -> None:
+def test_a_table_without_rows_is_its_header_in_a_file_only() -> None:
     assert table(("NAME", "COUNT"), [], FILE) == ["NAME  COUNT"]
+    assert table(("NAME", "COUNT"), [], Screen(terminal=True)) == []
 
 
 def test_none_is_a_dash_and_the_header_alone_is_bold() -> None:

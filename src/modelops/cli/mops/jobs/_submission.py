@@ -13,7 +13,7 @@ import click
 from modelops.cli._call import Call
 from modelops.cli._complete import target_sets
 from modelops.cli._console import Screen, duration, figure, pairs, plural
-from modelops.cli._options import targets_option
+from modelops.cli._options import max_failed_option, targets_option
 
 if TYPE_CHECKING:
     from modelops.jobs.submit import SubmissionPlan
@@ -40,9 +40,7 @@ OPTIONS = (
     click.option(
         "--replicates", type=click.IntRange(min=1), help="Replicates, instead of the file's."
     ),
-    click.option(
-        "--max-failed", metavar="N|P%", help="Failures the job may have and still succeed."
-    ),
+    max_failed_option,
     click.option(
         "--timeout",
         type=click.FloatRange(min=0, min_open=True),

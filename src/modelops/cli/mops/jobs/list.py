@@ -11,7 +11,7 @@ import click
 
 from modelops.cli._call import Call
 from modelops.cli._click import command
-from modelops.cli._console import Screen, figure, table
+from modelops.cli._console import Screen, figure, plural, table
 from modelops.cli._options import limit_option
 from modelops.cli.mops.jobs._jobs import Job, as_job, open_backend
 from modelops.cli.mops.jobs._submission import read_tags
@@ -91,15 +91,23 @@ def list_(
     """List the jobs of this project, newest first."""
     since = "" if hours is None else moment(datetime.now(UTC) - timedelta(hours=hours))
     wanted = read_tags(tags)
-    found = [
-        record
-        for record in open_backend(call).records()
-        if fits(record, states, name, wanted, since)
-    ]
+    records = open_backend(call).records()
+    found = [record for record in records if fits(record, states, name, wanted, since)]
+    if not found:
+        say_empty(call, len(records))
     shown = found if everything else found[:limit]
     if len(shown) < len(found):
         call.console.note(f"{len(shown)} of {len(found)} jobs (all of them: mops jobs list --all)")
     return Jobs(call.config.environment, [as_job(record) for record in shown], len(found))
+
+
+def say_empty(call: Call, others: int) -> None:
+    if others:
+        call.console.note(
+            f"none of {plural(others, 'job')} fits (all of them: mops jobs list --all)"
+        )
+    else:
+        call.console.note("no job here yet (mops run SPEC)")
 
 
 def fits(

@@ -12,6 +12,7 @@ from modelops.cli._call import Call
 from modelops.cli._click import command
 from modelops.cli._complete import jobs
 from modelops.cli._console import Screen
+from modelops.cli._options import max_failed_option
 from modelops.cli.mops.jobs._jobs import Job, as_job, find_job, open_backend
 
 if TYPE_CHECKING:
@@ -25,7 +26,7 @@ def render(answer: Job, screen: Screen) -> Iterator[str]:
 
 @command(answer=Job, render=render)
 @click.argument("job", default="last", shell_complete=jobs)
-@click.option("--max-failed", metavar="N|P%", help="Failures it may have and still succeed.")
+@max_failed_option
 @click.option("--retry-failed", is_flag=True, help="Run again what failed before.")
 @click.option(
     "--spec",

@@ -11,6 +11,7 @@ from modelops.cli._click import command
 from modelops.cli._console import Screen, figure, size, table
 from modelops.cli._options import limit_option
 from modelops.cli.mops.jobs._jobs import open_backend
+from modelops.cli.mops.jobs.list import say_empty
 
 HEADER = (
     "JOB",
@@ -77,6 +78,8 @@ def list_(call: Call, limit: int) -> Results:
     """List what the jobs of this project have produced, newest first."""
     backend = open_backend(call)
     records = backend.records()
+    if not records:
+        say_empty(call, 0)
     rows = []
     for record in records[:limit]:
         folder = backend.folder(record.job_id).path

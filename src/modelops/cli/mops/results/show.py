@@ -138,6 +138,8 @@ def show(
         call.console.warn(f"{shown.job} is {shown.state}: its results are not complete")
     if name is not None:
         frame = sort_frame(read_frame(call, folder, name), sort, name)
+        if frame.is_empty():
+            call.console.note(f"table {name} of {shown.job} has no rows")
         return Shown(shown, None, None, frame_rows(name, frame, limit), str(folder.path))
     summary = read_summary(folder)
     if shown.kind == "calibration":
