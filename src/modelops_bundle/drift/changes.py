@@ -13,14 +13,14 @@ Action = Literal["added", "changed", "renamed", "moved", "removed", "unchanged",
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """One line of a plan: what happens to one entry, and why.
+    """One line of a plan: what happens to one entry or target set, and why.
 
     Of a rename or move, `certain` says that nobody had to confirm it, and `similarity` (0 to 1)
     how much of the definition stayed.
     """
 
     action: Action
-    kind: Kind
+    kind: Kind | Literal["set"]
     id: str
     path: str
     reasons: tuple[str, ...] = ()

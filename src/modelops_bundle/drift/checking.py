@@ -25,6 +25,7 @@ from modelops_contracts.discovery import (
     list_targets,
 )  # fmt: skip
 from modelops_contracts.errors import InvalidInput, NotFound
+from modelops_contracts.places import REGISTRY_PATH
 from modelops_contracts.registry import (
     BundleRegistry,
     Entry,
@@ -204,12 +205,16 @@ class _About:
 def _check_place(codebase: Codebase, about: _About) -> Finding | None:
     path = about.path
     if PurePosixPath(path).is_absolute() or ".." in PurePosixPath(path).parts:
-        return about.finding("path_outside", f"path {path} is not inside the project", fix="edit")
+        return about.finding(
+            "path_outside", f"path {path} is not inside the project", fix="edit",
+            hint=f"correct path in {REGISTRY_PATH}, or: mops bundle unregister {about.id}",
+        )  # fmt: skip
     if not ENTRYPOINT.fullmatch(about.entry.entrypoint):
         return about.finding(
             "bad_entrypoint",
             f"entrypoint {about.entry.entrypoint!r} is not module:{about.noun.capitalize()}",
-        )
+            fix="edit", hint=f"correct entrypoint in {REGISTRY_PATH}{_example(codebase, about)}",
+        )  # fmt: skip
     if not codebase.is_file(path):
         return _missing_file(codebase, about)
     try:
@@ -219,6 +224,13 @@ def _check_place(codebase: Codebase, about: _About) -> Finding | None:
             "parse_failed", str(error), fix="edit", hint="correct the file, then: " + REFRESH
         )
     return None
+
+
+def _example(codebase: Codebase, about: _About) -> str:
+    name = about.entry.symbol or re.split(r"\W+", about.entry.entrypoint)[-1]
+    if not codebase.is_file(about.path) or not name.isidentifier():
+        return ""
+    return f", for example {codebase.module_of(about.path)}:{name}"
 
 
 def _missing_file(codebase: Codebase, about: _About) -> Finding:
@@ -243,11 +255,11 @@ def _unfound(codebase: Codebase, about: _About) -> Finding:
 def _check_record(codebase: Codebase, about: _About, record: CodeRecord) -> Iterator[Finding]:
     entry, now = about.entry, record.entry
     if not accepts_entrypoint(codebase, entry.entrypoint, about.path, entry.symbol):
-        module = entry.entrypoint.partition(":")[0]
-        yield about.finding(
-            "module_mismatch",
-            f"cannot import {module} ({about.path} is {codebase.module_of(about.path)})",
-        )
+        module, _, symbol = entry.entrypoint.partition(":")
+        text = f"cannot import {module} ({about.path} is {codebase.module_of(about.path)})"
+        if symbol != entry.symbol:
+            text = f"entrypoint names {symbol}, the entry {entry.symbol}"
+        yield about.finding("module_mismatch", text)
     if isinstance(entry, ModelEntry) and isinstance(now, ModelEntry):
         yield from _drift(about, "outputs_drift", "outputs", entry.outputs, now.outputs)
         if entry.scenarios:

@@ -70,5 +70,5 @@ def check_ids(registry: BundleRegistry) -> Iterator[Finding]:
                 yield Finding(
                     f"{kind.capitalize()} {key}: is the same {place[1]} of {place[0]} as {other}",
                     code="id_collision", kind=kind, id=key, path=place[0], fix="edit",
-                    hint="remove one of the two from .modelops-bundle/registry.yaml",
+                    hint=f"mops bundle unregister {key} (or {other})",
                 )  # fmt: skip

@@ -24,7 +24,15 @@ from modelops_bundle.drift.registration import choose_id, definitions_of
 from modelops_bundle.drift.renames import Candidate, Lost, Match, is_only_proposal, match_renames
 from modelops_bundle.findings import Finding
 from modelops_contracts.errors import InvalidInput, NotFound, nearest
-from modelops_contracts.registry import BundleRegistry, Entry, Kind, ModelEntry, Registration
+from modelops_contracts.places import REGISTRY_PATH
+from modelops_contracts.registry import (
+    BundleRegistry,
+    Entry,
+    Kind,
+    ModelEntry,
+    Registration,
+    TargetSet,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,13 +114,14 @@ def _refresh_entry(
             else ()
         )
         return
+    if item.record is None:  # its place in the registry is wrong; the finding says how
+        planner.findings.extend(item.findings)
+        return
     path, symbol = item.entry.path.as_posix(), item.entry.symbol
     named = _named(planner, item.entry)
     known = find_symbol(planner.codebase, item.kind, path, symbol, named=named)
     known = known or unverified_symbol(planner.codebase, item.entry)
-    if known is None:  # its place in the registry is wrong; the finding says how
-        planner.findings.extend(item.findings)
-        return
+    assert known is not None, "an entry that was described has a definition"
     registration = effective_registration(item.entry)
     entry_id = choose_id(known, item.id, item.entry, registration, RegisterOptions())
     planner.put(known, entry_id, registration, old_id=None if entry_id == item.id else item.id)
@@ -235,12 +244,34 @@ def _forget_sources(planner: Planner) -> None:
 
 
 def _clean_sets(planner: Planner) -> None:
-    for group in planner.registry.target_sets.values():
-        group.targets = [
-            current for member in group.targets
-            if (current := follow_moves(planner.registry, "target", member)) is not None
-        ]  # fmt: skip
-        group.weights = {k: v for k, v in group.weights.items() if k in group.targets}
+    """Sets that name what is not there: by hand, or by whoever removed it; each loss is told."""
+    for name, group in planner.registry.target_sets.items():
+        reasons = _clean_members(planner.registry, group)
+        strangers = [key for key in group.weights if key not in group.targets]
+        for member in strangers:
+            del group.weights[member]
+            reasons.append(f"weight of {member} dropped: not in the set")
+        if reasons:
+            planner.changes.append(Change("changed", "set", name, REGISTRY_PATH, tuple(reasons)))
+
+
+def _clean_members(registry: BundleRegistry, group: TargetSet) -> list[str]:
+    """Follow recorded renames and drop unknown members; return what was done, in words."""
+    reasons, members = [], []
+    for member in group.targets:
+        current = follow_moves(registry, "target", member)
+        if current is None:
+            reasons.append(f"unknown target {member} left")
+            group.weights.pop(member, None)
+            continue
+        if current != member:
+            reasons.append(f"{member} -> {current}")
+            if member in group.weights:
+                group.weights.setdefault(current, group.weights.pop(member))
+        if current not in members:
+            members.append(current)
+    group.targets = members
+    return reasons
 
 
 def name_commands(

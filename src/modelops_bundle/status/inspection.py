@@ -135,6 +135,8 @@ def _successors(
     found: dict[tuple[Kind, str], tuple[Match, str]] = {}
     by_key = preflight.checked.by_key
     for change in changes:
+        if change.kind == "set":
+            continue
         key = (change.kind, change.old_id or "")
         if change.action in {"renamed", "moved"} and key in by_key:
             candidate = Candidate(change.path, change.symbol, None)

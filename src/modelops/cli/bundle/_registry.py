@@ -200,6 +200,8 @@ def outcome(answer: RegistryChange) -> str:
         for action in MARKS
         if action != "new" and getattr(answer, action)
     ]
+    if not counted and any(finding.severity == "error" for finding in answer.findings):
+        return "Nothing changed: what is wrong is not for this command to mend"
     if not counted:
         return "Nothing to do: the registry says what the code says"
     done = answer.verb if answer.written else f"Would have {answer.verb.lower()}"
@@ -276,6 +278,8 @@ def tell_findings(call: Call, answer: RegistryChange) -> None:
     for finding in answer.findings:
         if finding.severity != "info":
             call.console.warn(finding.message)
+        if finding.severity == "error" and finding.hint:
+            call.console.hint(finding.hint)
     for row in answer.new:
         call.console.note(f"{row.kind} {row.id} of {row.path} is not registered")
 

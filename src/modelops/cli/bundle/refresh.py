@@ -22,6 +22,8 @@ if TYPE_CHECKING:
     from modelops_bundle.registry import RefreshOptions, RegistryResult
 
 DECIDE = 3
+# What keeps refresh from doing anything about an entry.
+LEFT_ALONE = frozenset({"parse_failed", "path_outside", "bad_entrypoint", "id_collision"})
 
 
 @command(answer=RegistryChange, render=render)
@@ -70,10 +72,10 @@ def refresh(
 
 
 def exit_code(result: RegistryResult, answer: RegistryChange, *, check: bool) -> int:
-    """3 when a decision is open, a file does not parse, or --check found something to do."""
+    """3 when a decision is open, an entry had to be left, or --check found something to do."""
     changes = result.plan.changes_entries or answer.tracked or answer.untracked
-    broken = any(finding.code == "parse_failed" for finding in answer.findings)
-    return DECIDE if answer.decisions or broken or (check and changes) else 0
+    left = any(finding.code in LEFT_ALONE for finding in answer.findings)
+    return DECIDE if answer.decisions or left or (check and changes) else 0
 
 
 def settle(call: Call, project: Project, options: RefreshOptions) -> RegistryResult:

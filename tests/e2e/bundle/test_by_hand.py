@@ -1,0 +1,102 @@
+"""A registry that somebody edited by hand: what is wrong is named, and nothing is lost silently."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from support.drift import Drifting, make_drifting
+
+REGISTRY = ".modelops-bundle/registry.yaml"
+NOTHING = "Nothing to do: the registry says what the code says"
+
+
+@pytest.fixture
+def project(tmp_path: Path) -> Drifting:
+    return make_drifting(tmp_path)
+
+
+def test_a_member_of_a_set_that_is_no_target_leaves_it_with_a_word(project: Drifting) -> None:
+    """An id that was renamed in the file alone: the set would lose it unseen."""
+    project.edit(REGISTRY, ("  peak:\n    path", "  summit:\n    path"))
+    assert project.run("status").code == 3
+    assert project.run("refresh --check").code == 3
+    done = project.run("refresh")
+    assert done.code == 0
+    assert "~ changed  set     all" in done.out
+    assert "unknown target peak left" in done.out
+    assert project.registry.target_sets["all"].targets == ["weekly_cases"]
+    assert NOTHING in project.run("refresh").out
+
+
+def test_the_weight_of_a_stranger_is_dropped_with_a_word(project: Drifting) -> None:
+    project.edit(REGISTRY, ("      weekly_cases: 3.0", "      nobody: 3.0"))
+    done = project.run("refresh --json")
+    assert done.code == 0
+    assert done.json["changed"] == [{
+        "kind": "set", "id": "all", "path": REGISTRY, "symbol": "",
+        "reasons": ["weight of nobody dropped: not in the set"],
+    }]  # fmt: skip
+    assert project.status()[0] == 0
+
+
+def test_a_member_that_was_renamed_before_keeps_its_weight(project: Drifting) -> None:
+    project.edit("targets/counts.py", ("def weekly_cases", "def weekly"))
+    project.run("refresh")
+    project.edit(
+        REGISTRY, ("    - weekly\n", "    - weekly_cases\n"), ("weekly: 3.0", "weekly_cases: 3.0")
+    )
+    done = project.run("refresh")
+    assert "weekly_cases -> weekly" in done.out
+    group = project.registry.target_sets["all"]
+    assert group.targets[0] == "weekly"
+    assert group.weights == {"weekly": 3.0}
+
+
+@pytest.mark.parametrize("place", ["../../etc/passwd", "/etc/passwd"])
+@pytest.mark.parametrize("path", ["targets/counts.py", "models/sir.py"])
+def test_a_path_outside_the_project_is_a_finding(project: Drifting, place: str, path: str) -> None:
+    project.edit(REGISTRY, (f"    path: {path}", f"    path: {place}"))
+    code, status = project.status()
+    assert code == 3
+    found = [item for item in status["findings"] if item["code"] == "path_outside"]
+    assert found
+    assert found[0]["hint"].startswith(f"correct path in {REGISTRY}, or: mops bundle unregister ")
+    before = project.stored()["registry.yaml"]
+    done = project.run("refresh")
+    assert done.code == 3
+    assert NOTHING not in done.out
+    assert found[0]["message"] in done.err
+    assert project.stored()["registry.yaml"] == before
+    assert project.run("push").code == 3
+
+
+def test_an_entrypoint_without_a_colon_is_shown_as_it_should_be(project: Drifting) -> None:
+    project.edit(REGISTRY, ("targets.counts:peak", "targets.counts.peak"))
+    done = project.run("status")
+    assert done.code == 3
+    assert f"hint: correct entrypoint in {REGISTRY}, for example targets.counts:peak" in done.err
+    assert project.run("refresh").code == 3
+    project.edit(REGISTRY, ("targets.counts.peak", "targets.counts:peak"))
+    assert project.run("status").code == 0
+
+
+def test_an_entrypoint_of_another_class_says_so(project: Drifting) -> None:
+    project.edit(REGISTRY, ("models.sir:Sir", "models.sir:Other"))
+    done = project.run("status")
+    assert "entrypoint names Other, the entry Sir" in done.err
+    assert project.run("refresh").code == 0
+    assert project.run("status").code == 0
+
+
+def test_one_definition_twice_is_cured_by_the_command_that_is_named(project: Drifting) -> None:
+    text = project.text(REGISTRY)
+    entry = text[text.index("  peak:\n") : text.index("  weekly_cases:\n", text.index("  peak:\n"))]
+    project.edit(REGISTRY, ("target_sets:", entry.replace("peak:", "twin:", 1) + "target_sets:"))
+    done = project.run("status")
+    assert done.code == 3
+    assert "hint: mops bundle unregister twin (or peak)" in done.err
+    assert project.run("refresh").code == 3
+    assert project.run("unregister twin").code == 0
+    assert project.run("status").code == 0
