@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any, Protocol
 from urllib.parse import urlencode
 
+from modelops_bundle.oci.docker_hub import login_names
 from modelops_contracts.auth import Credential
 from modelops_contracts.errors import AccessDenied, InvalidInput
 
@@ -78,12 +79,14 @@ class DockerLogins:
             raise InvalidInput(f"{self._path} is not a readable docker configuration") from None
         if not isinstance(data, Mapping):
             raise InvalidInput(f"{self._path} is not a readable docker configuration")
-        helper = _section(data, "credHelpers").get(host)
-        if helper:
-            return _ask_helper(str(helper), host)
-        found = _from_auths(_section(data, "auths"), host)
+        names = login_names(host)
+        helpers = _section(data, "credHelpers")
+        for name in names:
+            if helpers.get(name):
+                return _ask_helper(str(helpers[name]), name)
+        found = _from_auths(_section(data, "auths"), names)
         if found is None and data.get("credsStore"):
-            return _ask_helper(str(data["credsStore"]), host)
+            return _ask_helper(str(data["credsStore"]), names[0])
         return found
 
 
@@ -92,19 +95,33 @@ def _section(data: Mapping[str, Any], name: str) -> Mapping[str, Any]:
     return found if isinstance(found, Mapping) else {}
 
 
-def _from_auths(auths: Mapping[str, Any], host: str) -> Credential | None:
-    for name, entry in auths.items():
-        if re.sub(r"^https?://", "", name).split("/")[0] != host or not isinstance(entry, Mapping):
-            continue
-        if entry.get("identitytoken"):
-            return Credential(TOKEN_USER, str(entry["identitytoken"]))
-        if entry.get("auth"):
-            try:
-                user, _, secret = base64.b64decode(str(entry["auth"])).decode().partition(":")
-            except (binascii.Error, UnicodeDecodeError):
-                raise InvalidInput(f"the docker login of {host} cannot be read") from None
-            return Credential(user, secret)
+def _from_auths(auths: Mapping[str, Any], names: Sequence[str]) -> Credential | None:
+    """Return the login kept under one of these names, the whole name before its host alone."""
+    hosts = {_host_of(name) for name in names}
+    likely = [*names, *(key for key in auths if _host_of(key) in hosts)]
+    for name in likely:
+        found = _read_login(auths.get(name), name)
+        if found is not None:
+            return found
     return None
+
+
+def _host_of(name: str) -> str:
+    return re.sub(r"^https?://", "", name).split("/")[0]
+
+
+def _read_login(entry: object, name: str) -> Credential | None:
+    if not isinstance(entry, Mapping):
+        return None
+    if entry.get("identitytoken"):
+        return Credential(TOKEN_USER, str(entry["identitytoken"]))
+    if not entry.get("auth"):
+        return None
+    try:
+        user, _, secret = base64.b64decode(str(entry["auth"])).decode().partition(":")
+    except (binascii.Error, UnicodeDecodeError):
+        raise InvalidInput(f"the docker login of {_host_of(name)} cannot be read") from None
+    return Credential(user, secret)
 
 
 def _ask_helper(name: str, host: str) -> Credential | None:

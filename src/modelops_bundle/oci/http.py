@@ -33,6 +33,7 @@ from modelops_bundle.oci.answers import (
 from modelops_bundle.oci.auth import Authenticator, CredentialSource, is_loopback
 from modelops_bundle.oci.connections import BLOCK, Connections, read_most
 from modelops_bundle.oci.deadline import within
+from modelops_bundle.oci.docker_hub import serving_host
 from modelops_bundle.oci.proxies import ProxySettings
 from modelops_contracts.errors import (
     AccessDenied,
@@ -104,7 +105,7 @@ class RegistryHttp:
         if plain_http and host.partition(":")[0].lower().endswith(_CLOUDS):
             raise InvalidInput(f"plain_http: {host} is reached through https only")
         self._plain = is_loopback(host) and ca_file is None if plain_http is None else plain_http
-        self.base = f"{'http' if self._plain else 'https'}://{host}"
+        self.base = f"{'http' if self._plain else 'https'}://{serving_host(host)}"
         trusted = tuple(path for path in (ca_file, also_trust) if path is not None)
         self._pool = Connections(parallel=parallel, ca_files=trusted, proxies=proxies)
         encrypted = not self._plain or is_loopback(host)

@@ -16,6 +16,7 @@ from modelops_bundle.oci import media_types
 from modelops_bundle.oci.answers import Answer, read_number
 from modelops_bundle.oci.auth import CredentialSource
 from modelops_bundle.oci.connections import BLOCK
+from modelops_bundle.oci.docker_hub import full_repository
 from modelops_bundle.oci.documents import load_document
 from modelops_bundle.oci.download import BlobReader
 from modelops_bundle.oci.external import ExternalBlobs
@@ -72,7 +73,7 @@ class RemoteStore:
         if not is_repository(repository):
             raise InvalidInput(f"{repository!r} is not a repository name")
         self.host = host
-        self.repository = repository
+        self.repository = full_repository(host, repository)
         self.parallel = parallel
         self._cache_dir = cache_dir
         self._present: set[str] = set()

@@ -16,6 +16,7 @@ from modelops_bundle.oci.auth import (
     is_loopback,
     parse_challenges,
 )
+from modelops_bundle.oci.remote import RemoteStore
 from modelops_contracts.auth import Credential
 from modelops_contracts.errors import AccessDenied, InvalidInput
 
@@ -44,6 +45,39 @@ def test_logins_of_docker(tmp_path: Path, name: str) -> None:
     logins = write(tmp_path, {"auths": {name: {"auth": basic("me", "a:b")}}})
     assert logins.find(HOST) == Credential("me", "a:b")
     assert logins.find("other.example.org") is None
+
+
+@pytest.mark.parametrize("host", ["docker.io", "index.docker.io", "registry-1.docker.io"])
+@pytest.mark.parametrize("name", ["https://index.docker.io/v1/", "docker.io", "index.docker.io"])
+def test_the_login_of_docker_s_own_registry(tmp_path: Path, host: str, name: str) -> None:
+    logins = write(tmp_path, {"auths": {name: {"auth": basic("me", "secret")}}})
+    assert logins.find(host) == Credential("me", "secret")
+
+
+def test_docker_s_own_registry_is_reached_where_it_is() -> None:
+    store = RemoteStore("docker.io", "seir")
+    assert store.http.base == "https://registry-1.docker.io"
+    assert store.location == "docker.io/library/seir"
+    assert RemoteStore("docker.io", "team/seir").location == "docker.io/team/seir"
+    assert RemoteStore("docker.io.example.org", "seir").location == "docker.io.example.org/seir"
+
+
+def test_a_helper_knows_docker_s_own_registry_by_its_address(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    put_helper(
+        tmp_path,
+        monkeypatch,
+        """read at; echo "{\\"Username\\":\\"$at\\",\\"Secret\\":\\"s\\"}" """,
+    )
+    logins = write(tmp_path, {"credsStore": "test"})
+    assert logins.find("docker.io") == Credential("https://index.docker.io/v1/", "s")
+
+
+def test_the_login_of_the_host_goes_before_that_of_a_part_of_it(tmp_path: Path) -> None:
+    team, whole = {"auth": basic("team", "t")}, {"auth": basic("me", "m")}
+    logins = write(tmp_path, {"auths": {f"{HOST}/team": team, HOST: whole}})
+    assert logins.find(HOST) == Credential("me", "m")
 
 
 def test_identity_tokens(tmp_path: Path) -> None:
