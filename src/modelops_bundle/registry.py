@@ -24,7 +24,7 @@ from modelops_bundle.project.parse_cache import ParseCache
 from modelops_bundle.project.project import Project, open_project
 from modelops_bundle.project.tracking import read_tracked, refuse_untrackable, write_tracked
 from modelops_contracts.digests import file_sha256
-from modelops_contracts.errors import Conflict, NotFound, nearest
+from modelops_contracts.errors import Conflict, InvalidInput, NotFound, nearest
 from modelops_contracts.registry import (
     REGISTRY_PATH,
     BundleRegistry,
@@ -97,11 +97,21 @@ def load_registry(root: Path, *, cache: ParseCache | None = None) -> BundleRegis
     if not path.exists():
         return BundleRegistry(loaded_from=path)
     if cache is None:
-        return BundleRegistry.load(path)
+        return _read(path)
     plain = cache.get("registry", file_sha256(path), partial(_read_plain, path))
     registry = read_registry_data(plain)
     registry.loaded_from = path
     return registry
+
+
+def _read(path: Path) -> BundleRegistry:
+    try:
+        return BundleRegistry.load(path)
+    except InvalidInput as error:
+        if error.hint:
+            raise
+        hint = f"correct it there, or git checkout {REGISTRY_PATH}; then: mops bundle status"
+        raise InvalidInput(str(error), code=error.code, hint=hint, details=error.details) from error
 
 
 def find_missing_registry(project: Project) -> Finding | None:
@@ -131,7 +141,7 @@ def refuse_missing_registry(project: Project) -> None:
 
 
 def _read_plain(path: Path) -> object:
-    return BundleRegistry.load(path).to_dict()
+    return _read(path).to_dict()
 
 
 def save_registry(root: Path, registry: BundleRegistry) -> None:

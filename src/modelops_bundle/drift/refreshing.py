@@ -13,7 +13,7 @@ from modelops_bundle.drift.candidates import candidate_of, follow_moves, lost_en
 from modelops_bundle.drift.changes import Change, Decision
 from modelops_bundle.drift.checked import CheckedEntry
 from modelops_bundle.drift.checking import (
-    check_entry,
+    check_registry,
     effective_registration,
     find_symbol,
     is_named,
@@ -56,20 +56,19 @@ def plan_refresh(
     """
     wanted = options or RefreshOptions()
     planner = Planner(codebase, registry)
-    _check_renames(planner, wanted)
+    checked = check_registry(codebase, registry).entries
+    _check_renames(planner, checked, wanted)
     kinds: tuple[Kind, ...] = ("model", "target")
     for kind in kinds:
-        _refresh_kind(planner, kind, wanted)
+        _refresh_kind(planner, kind, [item for item in checked if item.kind == kind], wanted)
     _clean_sets(planner)
     _forget_sources(planner)
     return planner.finish()
 
 
-def _refresh_kind(planner: Planner, kind: Kind, options: RefreshOptions) -> None:
-    checked = [
-        check_entry(planner.codebase, kind, key, item, named=_named(planner, item))
-        for key, item in planner.entries(kind).items()
-    ]
+def _refresh_kind(
+    planner: Planner, kind: Kind, checked: Sequence[CheckedEntry], options: RefreshOptions
+) -> None:
     new = _unregistered(planner, kind, checked)
     matches, likely = _match_lost(planner, kind, checked, new, options)
     used = {(m.candidate.path, m.candidate.symbol) for m in matches.values()}
@@ -214,7 +213,10 @@ def _explicit_matches(
     return chosen
 
 
-def _check_renames(planner: Planner, options: RefreshOptions) -> None:
+def _check_renames(
+    planner: Planner, checked: Sequence[CheckedEntry], options: RefreshOptions
+) -> None:
+    _refuse_renames_of_the_present(checked, options)
     known = {**planner.registry.models, **planner.registry.targets}
     for old in options.renames:
         if old not in known:
@@ -222,6 +224,20 @@ def _check_renames(planner: Planner, options: RefreshOptions) -> None:
             raise NotFound(
                 f"--rename {old}=…: no entry {old} is registered",
                 hint=f"did you mean {', '.join(close)}?" if close else "mops bundle list",
+            )
+
+
+def _refuse_renames_of_the_present(
+    checked: Sequence[CheckedEntry], options: RefreshOptions
+) -> None:
+    lost = {item.id for item in checked if item.lost}
+    for item in checked:
+        if item.id in options.renames and item.id not in lost:
+            raise InvalidInput(
+                f"--rename {item.id}={options.renames[item.id]}: {item.entry.symbol} has not gone "
+                f"from {item.entry.path.as_posix()}",
+                code="rename_of_present",
+                hint="mops bundle status",
             )
 
 

@@ -89,6 +89,12 @@ def definitions_of(
         users = [item for item in entries if item.path.as_posix() == path]
         hint = "mops bundle refresh" if users else "name an existing Python file"
         raise NotFound(f"file {path} not found", code="file_missing", hint=hint)
+    if not path.endswith(".py"):
+        raise InvalidInput(
+            f"{path} is no Python file",
+            code="not_python",
+            hint=f"put the {kind} into a file whose name ends in .py",
+        )
     if kind == "model":
         return dict(codebase.once(models_of, path))
     return dict(codebase.once(targets_of, path))

@@ -74,6 +74,9 @@ def no_other_files(_module: str) -> ModuleFacts | None:
     return None
 
 
+_CORRECT = "correct the file; what does not parse cannot be imported either"
+
+
 def parse_source(source: bytes, path: str) -> ast.Module:
     """Parse Python source; `InvalidInput` with file and line when that is impossible."""
     try:
@@ -82,10 +85,14 @@ def parse_source(source: bytes, path: str) -> ast.Module:
             return ast.parse(source, filename=path)
     except SyntaxError as error:
         line = f":{error.lineno}" if error.lineno else ""
-        raise InvalidInput(f"cannot parse {path}{line}: {error.msg}", code="parse_failed") from None
+        raise InvalidInput(
+            f"cannot parse {path}{line}: {error.msg}", code="parse_failed", hint=_CORRECT
+        ) from None
     except (ValueError, RecursionError, MemoryError) as error:
         reason = str(error) or "nested too deeply"
-        raise InvalidInput(f"cannot parse {path}: {reason}", code="parse_failed") from None
+        raise InvalidInput(
+            f"cannot parse {path}: {reason}", code="parse_failed", hint=_CORRECT
+        ) from None
 
 
 def scan_source(

@@ -100,3 +100,50 @@ def test_one_definition_twice_is_cured_by_the_command_that_is_named(project: Dri
     assert project.run("refresh").code == 3
     assert project.run("unregister twin").code == 0
     assert project.run("status").code == 0
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "told"),
+    [
+        ("    entrypoint: models", "   entrypoint: models", "registry.yaml:"),
+        ("  sir_sir:", "\tsir_sir:", "registry.yaml:3: "),
+        ("target_sets:", "targets: {}\ntarget_sets:", "found duplicate key"),
+        ("version: '1.0'", "version: '9.0'", "$.version: is '9.0'"),
+        ("models:\n", "models: [a]\nother:\n", "$.models: must be a mapping, not a list (line 2)"),
+    ],
+)
+def test_what_cannot_be_read_names_the_line_and_the_next_command(
+    project: Drifting, old: str, new: str, told: str
+) -> None:
+    project.edit(REGISTRY, (old, new))
+    for line in ("status", "refresh", "push", "target-set list"):
+        done = project.run(line)
+        assert done.code == 1, line
+        assert told in done.err
+        assert f"hint: correct it there, or git checkout {REGISTRY}; then: mops bundle status" in (
+            done.err
+        )
+
+
+def test_renaming_what_is_still_there_is_refused(project: Drifting) -> None:
+    done = project.run("refresh --rename peak=summit")
+    assert done.code == 1
+    assert "--rename peak=summit: peak has not gone from targets/counts.py" in done.err
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "told", "hint"),
+    [
+        ("nb.ipynb", '{"cells": []}', "targets/nb.ipynb is no Python file", "ends in .py"),
+        ("old.py", 'print "x"\n', "cannot parse targets/old.py:1: ", "correct the file"),
+        ("nul.py", "x = 1\0\n", "cannot parse targets/nul.py: ", "correct the file"),
+    ],
+)
+def test_what_is_no_source_is_refused_with_a_way_out(
+    project: Drifting, name: str, text: str, told: str, hint: str
+) -> None:
+    project.write(f"targets/{name}", text)
+    done = project.run(f"register-target targets/{name}")
+    assert done.code == 1
+    assert told in done.err
+    assert hint in done.err.partition("hint: ")[2]
