@@ -24,7 +24,7 @@ def scenario_patches(description: ModelDescription, scenario: str) -> Mapping[st
         close = nearest(scenario, known)
         raise InvalidInput(
             f"{description.class_path} has no scenario {scenario!r}",
-            hint=f"scenarios: {', '.join(close or sorted(known))}",
+            hint=f"did you mean {close[0]}?" if close else f"scenarios: {', '.join(sorted(known))}",
         )
     patches = known[scenario].get("param_patches", {})
     assert isinstance(patches, Mapping)
@@ -89,10 +89,16 @@ def _place(
         else:
             free.append(spec)
         return
-    for source in (settings.fixed, patches):
-        if name in source:
-            fixed[name] = declared.checked(source[name])
-            return
+    given = [declared.checked(source[name]) for source in (settings.fixed, patches)
+             if name in source]  # fmt: skip
+    if given:
+        if given[0] != given[-1]:
+            raise InvalidInput(
+                f"{name} is fixed at {given[0]}, but the scenario sets it to {given[-1]}; "
+                "leave it out of fixed"
+            )
+        fixed[name] = given[0]
+        return
     if declared.default is None:
         missing.append(name)
     else:
@@ -154,7 +160,11 @@ def _clashes(settings: Settings, patches: Mapping[str, Any]) -> list[Detail]:
     return [
         *(Detail(f"{path}.{name}", f"{name} is both free and fixed") for name in both),
         *(
-            Detail(f"{path}.{name}", f"{name} is set by the scenario, so it cannot be calibrated")
+            Detail(
+                f"{path}.{name}",
+                f"{name} is set by the scenario, to {patches[name]}, so it cannot be calibrated; "
+                "name the parameters to calibrate without it",
+            )
             for name in patched
         ),
     ]

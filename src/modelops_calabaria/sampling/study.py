@@ -31,7 +31,7 @@ from modelops_contracts.study import (
 if TYPE_CHECKING:
     from modelops_calabaria.base_model import BaseModel
 
-__all__ = ["build_study", "extend_study", "free_space", "space_from_description"]
+__all__ = ["build_study", "extend_study", "free_space", "space_from_description", "told_patches"]
 
 Bounds = Mapping[str, tuple[Scalar, Scalar]]
 Crn = Literal["none", "per-replicate-index"]
@@ -223,9 +223,17 @@ def _warn_about_patches(
     say: Callable[[str], None],
 ) -> None:
     patched = description.scenarios[scenario].get("param_patches", {})
-    for name in varied:
-        if name in patched:
-            say(f"scenario {scenario} sets {name} = {patched[name]}: sampling {name} has no effect")
+    for text in told_patches(scenario, patched, varied):
+        say(text)
+
+
+def told_patches(scenario: str, patched: Mapping[str, Any], varied: Sequence[str]) -> list[str]:
+    """A sentence for every varied parameter that the scenario sets."""
+    return [
+        f"scenario {scenario} sets {name} = {patched[name]}: sampling {name} has no effect"
+        for name in varied
+        if name in patched
+    ]
 
 
 def _python_warning(text: str) -> None:

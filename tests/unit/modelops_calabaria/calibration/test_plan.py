@@ -116,6 +116,13 @@ def test_a_scenario_decides_about_its_parameters() -> None:
     )  # fmt: skip
     with pytest.raises(InvalidInput, match="gamma is set by the scenario"):
         plan_calibration(searched, description, [make_target()])
+    held = make_spec({"beta": {"lower": 0.1, "upper": 0.9}}, fixed={"gamma": 0.5}).to_dict()
+    agreeing = CalibrationSpec.from_dict({**held, "scenario": "closed"})
+    assert plan_calibration(agreeing, description, [make_target()]).fixed["gamma"] == 0.5
+    held = make_spec({"beta": {"lower": 0.1, "upper": 0.9}}, fixed={"gamma": 0.3}).to_dict()
+    ignored = CalibrationSpec.from_dict({**held, "scenario": "closed"})
+    with pytest.raises(InvalidInput, match=r"gamma is fixed at 0\.3, but the scenario sets it to"):
+        plan_calibration(ignored, description, [make_target()])
     unknown = CalibrationSpec.from_dict({**spec, "scenario": "close"})
     with pytest.raises(InvalidInput, match="no scenario 'close'") as caught:
         plan_calibration(unknown, description, [make_target()])
