@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+import warnings
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -37,11 +38,17 @@ from modelops_calabaria.calibration.plan import CalibrationPlan, plan_calibratio
 from modelops_calabaria.calibration.result import CalibrationResult
 from modelops_calabaria.calibration.seeds import search_seeds
 from modelops_calabaria.calibration.stopping import stopping_on_interrupt
-from modelops_calabaria.calibration.studies import StudyResult, complete, study_rows
+from modelops_calabaria.calibration.studies import (
+    StudyResult,
+    complete,
+    study_rows,
+    varied_names,
+)
 from modelops_calabaria.calibration.study_run import StudyInterrupted, StudyRun, simulating
 from modelops_calabaria.diagnostics.numbers import diagnose
 from modelops_calabaria.outcome.findings import FAIL, Finding
-from modelops_calabaria.sampling.study import extend_study
+from modelops_calabaria.sampling.base import SamplingWarning, whole_number
+from modelops_calabaria.sampling.study import extend_study, told_patches
 from modelops_contracts.errors import InvalidInput, ModelOpsError
 from modelops_contracts.ports import Reporter, SimulationService
 from modelops_contracts.types import Evaluation
@@ -170,7 +177,8 @@ def run_study(
     """Simulate a design; see :class:`StudyResult` for the tables.
 
     ``design`` is a list of mappings, a frame, a sampler, a pair (sampler, n) or a SimulationStudy.
-    A simulation that fails becomes a row of ``failures``. Nothing is written to disk: Ctrl-C raises
+    A simulation that fails becomes a row of ``failures``; varying a parameter that a scenario sets
+    is warned of. Nothing is written to disk: Ctrl-C raises
     StudyInterrupted, whose ``result`` has what was simulated and whose ``resume()`` simulates the
     rest. Raises InvalidInput for what the model does not have.
     """
@@ -178,8 +186,7 @@ def run_study(
     reporter = reporter_of(progress)
     instance = instance_of(model)
     scenarios = (scenario,) if isinstance(scenario, str) else tuple(scenario)
-    for name in scenarios:
-        instance.get_scenario(name)
+    patches = {name: instance.get_scenario(name).param_patches for name in scenarios}
     unknown = [name for name in outputs or () if name not in instance.list_outputs()]
     if unknown:
         raise InvalidInput(
@@ -194,6 +201,9 @@ def run_study(
         crn=crn,
         base_seed=base_seed,
     )
+    for name, patched in patches.items():
+        for text in told_patches(name, patched, varied_names(rows)):
+            warnings.warn(text, SamplingWarning, stacklevel=2)
     return StudyRun(
         instance,
         rows,
@@ -219,8 +229,7 @@ def evaluate(
     weights: Mapping[str, float] | None = None,
 ) -> Evaluation:
     """Score one parameter set with ``n_replicates`` runs; a failure is part of the result."""
-    if n_replicates < 1:
-        raise InvalidInput(f"n_replicates must be at least 1, not {n_replicates}")
+    whole_number(n_replicates, "n_replicates", least=1)
     instance = instance_of(model)
     instance.get_scenario(scenario)
     provider = InProcessProvider(

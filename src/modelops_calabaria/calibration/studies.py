@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from modelops_calabaria.base_model import BaseModel
-from modelops_calabaria.sampling.base import SamplingStrategy
+from modelops_calabaria.sampling.base import SamplingStrategy, whole_number
 from modelops_contracts.digests import common_study_seed, study_seed
 from modelops_contracts.errors import InvalidInput
 from modelops_contracts.study import SimulationStudy
@@ -16,7 +16,7 @@ from modelops_contracts.types import UniqueParameterSet
 if TYPE_CHECKING:
     import polars as pl
 
-__all__ = ["StudyResult", "StudyRow", "complete", "study_rows"]
+__all__ = ["StudyResult", "StudyRow", "complete", "study_rows", "varied_names"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,8 +68,7 @@ def study_rows(
     """
     if crn not in {"none", "per-replicate-index"}:
         raise InvalidInput(f"crn must be none or per-replicate-index, not {crn!r}")
-    if n_replicates < 1:
-        raise InvalidInput(f"n_replicates must be at least 1, not {n_replicates}")
+    whole_number(n_replicates, "n_replicates", least=1)
     if isinstance(design, SimulationStudy):
         return _rows_of_study(model, design, fixed)
     rows: dict[str, StudyRow] = {}
@@ -83,6 +82,12 @@ def study_rows(
     if not rows:
         raise InvalidInput("the design has no rows")
     return list(rows.values())
+
+
+def varied_names(rows: Sequence[StudyRow]) -> list[str]:
+    """Parameters that do not have one and the same value in all rows."""
+    first = rows[0].params.params
+    return [name for name in first if any(row.params.params[name] != first[name] for row in rows)]
 
 
 def complete(

@@ -22,6 +22,7 @@ from modelops_calabaria.evaluation.families.counts import NegativeBinomial
 from modelops_calabaria.evaluation.likelihoods import neg_binomial_loglik_per_rep
 from modelops_calabaria.evaluation.quantities import Param
 from modelops_calabaria.parameters.types import ParameterSpace, ParameterSpec
+from modelops_calabaria.sampling.base import SamplingWarning
 from modelops_calabaria.sampling.grid import GridSampler
 from modelops_calabaria.sampling.sobol import SobolSampler
 from modelops_calabaria.scenarios import ScenarioSpec
@@ -232,6 +233,20 @@ class TestRunStudy:
         assert change.filter(change["day"] == 6)["in_bed"].max() < -100
         with pytest.raises(InvalidInput, match="'closed' was not run"):
             study.differences(to="closed")
+
+    def test_varying_what_a_scenario_sets_is_warned_of(self) -> None:
+        design = [{"beta": beta, "gamma": 0.5, "k": 10} for beta in (1.7, 1.8)]
+        with pytest.warns(SamplingWarning, match=r"scenario slow sets beta = 1\.0: sampling beta"):
+            run_study(NoisySchool, design, scenario=["baseline", "slow"])
+
+    @pytest.mark.parametrize("n", [0, -1, 1.5, True, "2"])
+    def test_the_number_of_replicates_is_a_whole_number(self, n: Any) -> None:
+        """Looking for 1.5 distinct seeds would never end."""
+        point = {"beta": 1.7, "gamma": 0.5, "k": 10.0}
+        with pytest.raises(InvalidInput, match="n_replicates must be a whole number >= 1"):
+            run_study(NoisySchool, [point], n_replicates=n)
+        with pytest.raises(InvalidInput, match="n_replicates must be a whole number >= 1"):
+            evaluate(NoisySchool, likelihood(), point, n_replicates=n)
 
     def test_seeds_stand_in_the_tables_of_models_that_extract_their_own_way_too(self) -> None:
         class Own(NoisySchool):
