@@ -51,6 +51,7 @@ from modelops_calabaria.sampling.base import SamplingWarning, whole_number
 from modelops_calabaria.sampling.study import extend_study, told_patches
 from modelops_contracts.errors import InvalidInput, ModelOpsError
 from modelops_contracts.ports import Reporter, SimulationService
+from modelops_contracts.study import SimulationStudy
 from modelops_contracts.types import Evaluation
 
 __all__ = [
@@ -176,8 +177,9 @@ def run_study(
 ) -> StudyResult:
     """Simulate a design; see :class:`StudyResult` for the tables.
 
-    ``design`` is a list of mappings, a frame, a sampler, a pair (sampler, n) or a SimulationStudy.
-    A simulation that fails becomes a row of ``failures``; varying a parameter that a scenario sets
+    ``design`` is a list of mappings, a frame, a sampler, a pair (sampler, n) or a SimulationStudy,
+    whose own scenario, configuration, outputs and seeds then hold, as far as nothing else is asked
+    for here. A simulation that fails becomes a row of ``failures``. Varying a parameter that a scenario sets
     is warned of. Nothing is written to disk: Ctrl-C raises
     StudyInterrupted, whose ``result`` has what was simulated and whose ``resume()`` simulates the
     rest. Raises InvalidInput for what the model does not have.
@@ -185,6 +187,10 @@ def run_study(
     check_service(service)
     reporter = reporter_of(progress)
     instance = instance_of(model)
+    if isinstance(design, SimulationStudy):
+        scenario = design.scenario if scenario == "baseline" else scenario
+        outputs = design.outputs if outputs is None else outputs
+        config = {**(design.metadata.get("config") or {}), **(config or {})}
     scenarios = (scenario,) if isinstance(scenario, str) else tuple(scenario)
     patches = {name: instance.get_scenario(name).param_patches for name in scenarios}
     unknown = [name for name in outputs or () if name not in instance.list_outputs()]

@@ -21,6 +21,7 @@ from modelops_calabaria.evaluation.evaluator import annealed_mse
 from modelops_calabaria.evaluation.families.counts import NegativeBinomial
 from modelops_calabaria.evaluation.likelihoods import neg_binomial_loglik_per_rep
 from modelops_calabaria.evaluation.quantities import Param
+from modelops_calabaria.parameters.config import ConfigSpec, ConfigurationSpace
 from modelops_calabaria.parameters.types import ParameterSpace, ParameterSpec
 from modelops_calabaria.sampling.base import SamplingWarning
 from modelops_calabaria.sampling.grid import GridSampler
@@ -290,6 +291,44 @@ class TestRunStudy:
         assert len(seeds) == len(set(seeds)) == 4
         assert study.parameters.height == 3
         assert study.outputs["in_bed"].height == 3 * 2 * 14
+
+    def test_a_study_keeps_its_scenario_configuration_and_outputs(self) -> None:
+        class Town(School):
+            CONFIG = ConfigurationSpace([ConfigSpec("days", 3), ConfigSpec("first", 0)])
+
+            def build_sim(self, params: Any, config: Any) -> Any:
+                return config["first"], config["days"]
+
+            def run_sim(self, state: Any, seed: int) -> Any:
+                return state
+
+            @model_output("in_bed")
+            def in_bed(self, raw: Any, seed: int) -> pl.DataFrame:
+                return pl.DataFrame({"day": range(raw[0], raw[0] + raw[1])})
+
+            @model_output("other")
+            def other(self, raw: Any, seed: int) -> pl.DataFrame:
+                return pl.DataFrame({"x": [1]})
+
+            @model_scenario("late")
+            def late(self) -> ScenarioSpec:
+                return ScenarioSpec("late", config_patches={"first": 7})
+
+        design = SimulationStudy(
+            "town.Town",
+            "late",
+            ({"beta": 1.7, "gamma": 0.5, "k": 10.0},),  # type: ignore[arg-type]
+            outputs=("in_bed",),
+            metadata={"config": {"days": 2}},
+        )
+        study = run_study(Town, design)
+        assert list(study.outputs) == ["in_bed"]
+        assert study.outputs["in_bed"]["day"].to_list() == [7, 8]
+        assert study.outputs["in_bed"]["scenario"].unique().to_list() == ["late"]
+        more = run_study(Town, design, outputs=["other"], config={"days": 1})
+        assert list(more.outputs) == ["other"]
+        both = run_study(Town, design, scenario=["baseline", "late"])
+        assert both.outputs["in_bed"]["day"].to_list() == [0, 1, 7, 8]
 
     @pytest.mark.parametrize(
         "design",
