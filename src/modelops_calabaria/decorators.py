@@ -5,6 +5,7 @@ from __future__ import annotations
 import inspect
 from collections.abc import Callable, Mapping
 from functools import wraps
+from os import PathLike
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -161,6 +162,9 @@ def _defined_twice(owner: type, mark: str, name: str, first: str, second: str) -
 # ---------------------------------------------------------------- targets
 
 
+_KEYWORDS = ("model_output", "data", "name", "weight", "labels")
+
+
 def calibration_target(**metadata: Any) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
     """Register a function that builds a target from its data files.
 
@@ -191,12 +195,31 @@ def _refuse_bad_metadata(metadata: Mapping[str, Any]) -> None:
             "calibration_target needs model_output=",
             hint='write @calibration_target(model_output="incidence", data={"obs": "data/x.csv"})',
         )
-    if not isinstance(metadata.get("data") or {}, Mapping):
-        raise InvalidType("calibration_target: data must map keys to paths")
+    _refuse_misspelled(metadata)
+    if not isinstance(metadata.get("name", ""), str | None):
+        raise InvalidType(f"calibration_target: name must be text, not {metadata['name']!r}")
+    data = metadata.get("data") or {}
+    if not isinstance(data, Mapping) or not all(
+        isinstance(path, str | PathLike) for path in data.values()
+    ):
+        raise InvalidType(f"calibration_target: data must map keys to paths, not {data!r}")
     weight = metadata.get("weight", 1.0)
     number = isinstance(weight, int | float) and not isinstance(weight, bool)
     if not number or not 0 <= weight < float("inf"):
         raise InvalidValue(f"calibration_target: weight must be finite and >= 0, got {weight!r}")
+
+
+def _refuse_misspelled(metadata: Mapping[str, Any]) -> None:
+    """Keywords of the author's own are kept; one that all but names one of ours is a slip."""
+    from difflib import get_close_matches
+
+    for name in set(metadata) - set(_KEYWORDS):
+        meant = get_close_matches(name, _KEYWORDS, n=1, cutoff=0.8)
+        if meant:
+            raise InvalidType(
+                f"calibration_target has no keyword '{name}'; did you mean {meant[0]}?",
+                hint="keywords of your own need a name of their own",
+            )
 
 
 def _bind_data(

@@ -77,13 +77,19 @@ def _attribute(module: ModuleType, symbol: str) -> Any:
     found: Any = module
     for part in symbol.split("."):
         if not hasattr(found, part):
-            public = [name for name in vars(found) if not name.startswith("_")]
             raise CannotImportError(
                 f"Cannot import '{symbol}': {module.__name__} has no '{part}'",
-                hint=did_you_mean(part, public),
+                hint=did_you_mean(part, _public_names(found, module)),
             )
         found = getattr(found, part)
     return found
+
+
+def _public_names(holder: Any, module: ModuleType) -> list[str]:
+    """What the module defines itself; all it holds when it only passes on what others define."""
+    public = [name for name in vars(holder) if not name.startswith("_")]
+    own = [n for n in public if getattr(vars(holder)[n], "__module__", None) == module.__name__]
+    return own or public
 
 
 # ---------------------------------------------------------------- projects

@@ -174,3 +174,25 @@ class TestTargets:
             calibration_target(model_output="x", weight=-1)
         with pytest.raises(TypeError, match="data must map"):
             calibration_target(model_output="x", data="a.csv")
+
+
+@pytest.mark.parametrize(
+    ("keywords", "told"),
+    [
+        ({"weigth": 2.0}, "no keyword 'weigth'; did you mean weight"),
+        ({"model_outputs": "o"}, "did you mean model_output"),
+        ({"name": 3}, "name must be text"),
+        ({"data": {"obs": 3}}, "data must map keys to paths"),
+    ],
+)
+def test_keywords_of_a_target_that_mean_another_are_refused(keywords, told):
+    with pytest.raises(TypeError, match=told):
+        calibration_target(**{"model_output": "o", **keywords})
+
+
+def test_keywords_of_a_targets_own_are_kept():
+    @calibration_target(model_output="o", source="ministry", date="2020-01-01")
+    def described_by_its_author():
+        return None
+
+    assert described_by_its_author._target_metadata["source"] == "ministry"

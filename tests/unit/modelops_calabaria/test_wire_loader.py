@@ -159,3 +159,12 @@ answer = [load_symbol("m:x"), sys.modules["modelops_calabaria"] is modelops_cala
 from modelops_calabaria.parameters import ParameterSpec
 """
     assert run_inside(tmp_path, code) == [1, True]
+
+
+def test_a_name_that_is_not_there_is_compared_with_what_the_file_defines(tmp_path):
+    (tmp_path / "defining.py").write_text(
+        "from modelops_calabaria import *\nclass Town: ...\nclass Village: ...\n"
+    )
+    with pytest.raises(ImportError) as caught:
+        load_symbol("defining:Metropolis", project_root=tmp_path)
+    assert caught.value.hint == "known: Town, Village"
