@@ -179,10 +179,10 @@ def run_study(
 
     ``design`` is a list of mappings, a frame, a sampler, a pair (sampler, n) or a SimulationStudy,
     whose own scenario, configuration, outputs and seeds then hold, as far as nothing else is asked
-    for here. A simulation that fails becomes a row of ``failures``. Varying a parameter that a scenario sets
-    is warned of. Nothing is written to disk: Ctrl-C raises
-    StudyInterrupted, whose ``result`` has what was simulated and whose ``resume()`` simulates the
-    rest. Raises InvalidInput for what the model does not have.
+    for here. A simulation that fails becomes a row of ``failures``; varying a parameter that a
+    scenario sets is warned of. Nothing is written to disk: Ctrl-C raises StudyInterrupted, whose
+    ``result`` has what was simulated and whose ``resume()`` simulates the rest. Raises InvalidInput
+    for what the model does not have.
     """
     check_service(service)
     reporter = reporter_of(progress)
