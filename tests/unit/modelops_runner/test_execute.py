@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from importlib.metadata import distributions
 from pathlib import Path
@@ -133,3 +134,19 @@ def test_memory_at_the_peak_is_that_of_this_process_alone() -> None:
     told = subprocess.run([sys.executable, "-c", program], capture_output=True, check=True)
     assert peak_bytes() > len(large)
     assert 1_000_000 < int(told.stdout) < 200_000_000
+
+
+def test_memory_is_not_asked_for_after_every_small_simulation(
+    wire: Wire, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It costs as much as they do; a simulation that takes time is always followed by a look."""
+    seen = iter(range(1, 1000))
+    monkeypatch.setattr("modelops_runner.execute.peak_bytes", lambda: next(seen))
+    simulations = [{"params": {}, "seed": i} for i in range(200)]
+    frames = list(answer(wire, batch(simulations=simulations), b""))
+    assert len(frames) == 201
+    assert next(seen) < 100
+    slow = [{"params": {}, "seed": i} for i in range(3)]
+    wire.execute = lambda *args, **given: time.sleep(0.02) or {}
+    peaks = [header["peak_bytes"] for header, _ in answer(wire, batch(simulations=slow), b"")]
+    assert len(set(peaks)) == 4
