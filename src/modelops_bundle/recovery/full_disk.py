@@ -17,18 +17,20 @@ class DiskFull(ModelOpsError):  # noqa: N818  (named as its parent)
 
 
 @contextmanager
-def naming_room(folder: Path, needed: int, what: str) -> Iterator[None]:
+def naming_room(folder: Path, needed: int, what: str, *beside: Path) -> Iterator[None]:
     """Turn an error about a full disk or quota into `DiskFull` that names bytes needed and free.
 
-    `folder` is where is written, `needed` how many bytes that takes at most.
+    `folder` is where is written, `needed` how many bytes that takes at most. Of it and the folders
+    `beside` it, where the same bytes may stay a while, the one with the least room is named.
     """
     try:
         yield
     except OSError as error:
         if not is_disk_full(error):
             raise
+        full = min((folder, *beside), key=free_bytes)
         raise DiskFull(
-            f"{what} needs up to {needed} bytes in {folder}, where {free_bytes(folder)} are free: "
+            f"{what} needs up to {needed} bytes in {full}, where {free_bytes(full)} are free: "
             f"{error.strerror}",
             hint="free some space there and do it again",
         ) from error

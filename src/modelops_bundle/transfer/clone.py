@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import secrets
-import shutil
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,6 +14,8 @@ from modelops_bundle.oci.store import BundleStore
 from modelops_bundle.project.baselines import write_baseline
 from modelops_bundle.project.project import init_project, open_project
 from modelops_bundle.project.tracking import write_tracked
+from modelops_bundle.recovery.full_disk import naming_room
+from modelops_bundle.transfer.clone_staging import stage_clone
 from modelops_contracts.atomic import write_atomically
 from modelops_contracts.errors import Conflict
 from modelops_contracts.places import BUNDLE_STORAGE_DIR, REGISTRY_PATH
@@ -57,16 +57,16 @@ def clone(
     `directory` must be absent or empty; it appears whole or not at all. `repository` and `env` are
     the project's name and environment from now on. Layers whose files are in cached trees below
     `trees` are copied from there. Raises `Conflict` for a directory that holds
-    something, `NotFound`, `IntegrityError`, and `InvalidInput` for what is not a bundle.
+    something, `NotFound`, `IntegrityError`, `DiskFull`, and `InvalidInput` for what is not a
+    bundle.
     """
     root = directory.absolute()
     _refuse_occupied(root)
     manifest = store.resolve(reference)
     index = fetch_index(store, manifest)
-    root.parent.mkdir(parents=True, exist_ok=True)
-    staging = root.parent / f".{root.name}.{secrets.token_hex(6)}.tmp"
-    staging.mkdir()
-    try:
+    size = sum(row.size for row in index.files)
+    beside = [partial_dir] if partial_dir is not None else []
+    with naming_room(root.parent, size, "the clone", *beside), stage_clone(root) as staging:
         numbers = set(index.layer_of.values())
         fetch_layers(
             store, index, numbers, staging, partial_dir=partial_dir, trees=trees, reporter=reporter
@@ -78,9 +78,6 @@ def clone(
             _agree(staging, store, tag, manifest, index)
         _refuse_occupied(root)
         staging.rename(root)
-    finally:
-        shutil.rmtree(staging, ignore_errors=True)
-    size = sum(row.size for row in index.files)
     sign = "@" if is_digest(reference) else ":"
     return CloneResult(
         root, f"{store.location}{sign}{reference}", manifest, index.content, len(index.files), size

@@ -47,7 +47,8 @@ def apply_pull(
     Raises `PullConflict` (exit code 3) for a plan with conflicts; nothing is written then.
     """
     refuse_conflicts(plan)
-    with naming_room(plan.project.root, plan.bytes_to_write, "the pull"):
+    beside = [partial_dir] if partial_dir is not None else []
+    with naming_room(plan.project.root, plan.bytes_to_write, "the pull", *beside):
         return _stage_and_carry_out(plan, store, partial_dir, trees, reporter)
 
 

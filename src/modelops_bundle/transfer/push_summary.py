@@ -78,6 +78,7 @@ class PushResult:
             **self.summary.to_json(),
             "digest": self.manifest,
             "pushed": self.pushed,
+            "layers_sent": self.layers_sent,
             "bytes_sent": self.sent,
             "bytes_reused": self.reused,
         }

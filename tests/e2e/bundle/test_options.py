@@ -138,13 +138,22 @@ def test_what_push_and_pull_print(project: Drifting) -> None:
     first = project.run("push")
     assert first.code == 0, first
     lines = first.out.splitlines()
-    assert lines[0].endswith("0 layers reused")
+    assert lines[0].endswith(" sent, 0 layers reused (0 B)")
     assert "files changed: " in lines[0]
     assert any(line.endswith("data/cases.csv (19 B)") for line in lines), lines
     digest = next(line for line in lines if line.startswith("Digest: sha256:"))
     assert next(line for line in lines if line.startswith("Content: sha256:"))
     assert any(line.startswith("Pushed oci:") and ":latest" in line for line in lines)
     assert project.run("push").out.splitlines()[0] == "Everything up to date"
+    planned = project.run("push --tag again --dry-run").out.splitlines()[0]
+    assert "0 layers, 0 B to send" in planned
+    again = project.run("push --tag again").out.splitlines()[0]
+    assert "0 layers, 0 B sent, " in again
+    (project.root / ".modelops-bundle/state.json").unlink()  # who pushed it is not known here
+    planned = project.run("push --tag third --dry-run").out.splitlines()[0]
+    assert "0 layers, 0 B to send" not in planned
+    third = project.run("push --tag third").out.splitlines()[0]
+    assert third == again, "what was sent is said, not what was thought to be"
     assert project.run("clone little ../theirs").code == 0
     theirs = Drifting(type(project.consoles)(project.root.parent / "theirs", project.consoles.home))
     project.write("data/cases.csv", "week,cases\n1,9\n")

@@ -22,7 +22,9 @@ if TYPE_CHECKING:
 class Pushed:
     """A bundle that was pushed, or would be with `dry_run`.
 
-    `sizes` are those of the files that were added or modified, in bytes.
+    `sizes` are those of the files that were added or modified, in bytes. `layers` and
+    `bytes_to_pack` are what had to be made, as far as this project knew; `layers_sent` and
+    `bytes_sent` what the store did not have.
     """
 
     reference: str
@@ -39,6 +41,7 @@ class Pushed:
     layers: int
     reused_layers: int
     bytes_to_pack: int
+    layers_sent: int
     bytes_sent: int
     bytes_reused: int
     findings: list[FindingRow]
@@ -50,19 +53,25 @@ def render(answer: Pushed, screen: Screen) -> Iterator[str]:
     else:
         up, cross = screen.mark("↑", "^"), screen.mark("×", "x")
         changed = len(answer.added) + len(answer.modified) + len(answer.deleted)
-        yield (
-            f"{up} {plural(changed, 'file')} changed: {plural(answer.layers, 'layer')}, "
-            f"{size(answer.bytes_to_pack)} to send, {plural(answer.reused_layers, 'layer')} reused"
-        )
+        yield f"{up} {plural(changed, 'file')} changed: {_layers(answer)}"
         for path in (*answer.added, *answer.modified):
             yield f"  {up} {path} ({size(answer.sizes[path])})"
         yield from (f"  {cross} {path}" for path in answer.deleted)
     if answer.pushed:
-        sent, reused = size(answer.bytes_sent), size(answer.bytes_reused)
-        yield f"Pushed {answer.reference} ({sent} sent, {reused} reused)"
+        yield f"Pushed {answer.reference}"
     if answer.digest is not None:
         yield f"Digest: {answer.digest}"
     yield f"Content: {answer.content}"
+
+
+def _layers(answer: Pushed) -> str:
+    """What is sent and what is there already: as planned before a push, as it was after it."""
+    if not answer.pushed:
+        made, there = plural(answer.layers, "layer"), plural(answer.reused_layers, "layer")
+        return f"{made}, {size(answer.bytes_to_pack)} to send, {there} reused"
+    there = plural(answer.layers + answer.reused_layers - answer.layers_sent, "layer")
+    sent, reused = size(answer.bytes_sent), size(answer.bytes_reused)
+    return f"{plural(answer.layers_sent, 'layer')}, {sent} sent, {there} reused ({reused})"
 
 
 @command(answer=Pushed, render=render)
@@ -108,6 +117,7 @@ def push(
         done.summary,
         digest=done.manifest,
         pushed=done.pushed,
+        layers_sent=done.layers_sent,
         bytes_sent=done.sent,
         bytes_reused=done.reused,
     )
@@ -120,6 +130,7 @@ def as_answer(
     digest: str | None = None,
     pushed: bool = False,
     dry_run: bool = False,
+    layers_sent: int = 0,
     bytes_sent: int = 0,
     bytes_reused: int = 0,
 ) -> Pushed:
@@ -141,6 +152,7 @@ def as_answer(
         layers=told.layers,
         reused_layers=told.reused_layers,
         bytes_to_pack=told.bytes_to_pack,
+        layers_sent=layers_sent,
         bytes_sent=bytes_sent,
         bytes_reused=bytes_reused,
         findings=[as_finding(finding) for finding in told.findings],
