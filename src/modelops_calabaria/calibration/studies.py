@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeGuard
 
 from modelops_calabaria.base_model import BaseModel
 from modelops_calabaria.sampling.base import SamplingStrategy, whole_number
+from modelops_calabaria.sampling.file import FileSampler
 from modelops_contracts.digests import common_study_seed, study_seed
 from modelops_contracts.errors import InvalidInput
 from modelops_contracts.study import SimulationStudy
@@ -64,24 +65,33 @@ def study_rows(
     """The rows a design asks for, complete, normalised and each one once.
 
     ``design`` is a list of mappings, a frame, a sampler whose size follows from itself, a pair
-    (sampler, n), or a SimulationStudy, whose own seeds and number of replicates then hold.
+    (sampler, n), or a SimulationStudy, whose own seeds and number of replicates then hold. So do
+    the seeds of a design file, for the rows that have one.
     """
     if crn not in {"none", "per-replicate-index"}:
         raise InvalidInput(f"crn must be none or per-replicate-index, not {crn!r}")
     whole_number(n_replicates, "n_replicates", least=1)
     if isinstance(design, SimulationStudy):
         return _rows_of_study(model, design, fixed)
-    rows: dict[str, StudyRow] = {}
-    for values in _mappings(design):
+    rows: dict[tuple[str, int | None], StudyRow] = {}
+    for values, seed in _rows_with_seeds(design):
         params = complete(model, values, fixed)
-        seeds = tuple(
-            study_seed(params.param_id, i) if crn == "none" else common_study_seed(base_seed, i)
-            for i in range(n_replicates)
-        )
-        rows.setdefault(params.param_id, StudyRow(params, seeds))
+        row = StudyRow(params, _seeds(params.param_id, seed, n_replicates, crn, base_seed))
+        rows.setdefault((params.param_id, seed), row)
     if not rows:
         raise InvalidInput("the design has no rows")
     return list(rows.values())
+
+
+def _seeds(
+    param_id: str, own: int | None, n_replicates: int, crn: str, base_seed: int
+) -> tuple[int, ...]:
+    """The seed a row brings along, alone; else one per replicate."""
+    if own is not None:
+        return (own,)
+    if crn == "none":
+        return tuple(study_seed(param_id, i) for i in range(n_replicates))
+    return tuple(common_study_seed(base_seed, i) for i in range(n_replicates))
 
 
 def varied_names(rows: Sequence[StudyRow]) -> list[str]:
@@ -113,8 +123,21 @@ def _rows_of_study(
     return rows
 
 
+def _rows_with_seeds(design: object) -> Iterable[tuple[Mapping[str, Any], int | None]]:
+    sampler, n = design if _is_pair(design) else (design, None)
+    if isinstance(sampler, FileSampler):
+        return zip(sampler.sample(n), sampler.seeds(n), strict=True)
+    return ((values, None) for values in _mappings(design))
+
+
+def _is_pair(design: object) -> TypeGuard[tuple[SamplingStrategy, int]]:
+    return (
+        isinstance(design, tuple) and len(design) == 2 and isinstance(design[0], SamplingStrategy)
+    )
+
+
 def _mappings(design: object) -> Iterable[Mapping[str, Any]]:
-    if isinstance(design, tuple) and len(design) == 2 and isinstance(design[0], SamplingStrategy):
+    if _is_pair(design):
         return design[0].sample(design[1])
     if isinstance(design, SamplingStrategy):
         return _whole_design(design)

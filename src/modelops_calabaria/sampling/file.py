@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any, ClassVar, Self
 
 from modelops_calabaria.constants import SEED_COL
-from modelops_calabaria.parameters.named import did_you_mean
+from modelops_calabaria.parameters.named import did_you_mean, find_duplicates
 from modelops_calabaria.parameters.scalars import Scalar
 from modelops_calabaria.parameters.types import ParameterSpace, ParameterSpec
 from modelops_calabaria.sampling.base import ColumnDesign, checked_count, checked_start
@@ -161,9 +161,17 @@ def read_rows(path: Path) -> list[Row]:
 
 
 def _read_csv(path: Path) -> list[Row]:
-    with path.open(newline="", encoding="utf-8-sig") as stream:
-        table = csv.DictReader(stream, skipinitialspace=True)
-        rows: list[Row] = list(table)
+    try:
+        with path.open(newline="", encoding="utf-8-sig") as stream:
+            table = csv.DictReader(stream, skipinitialspace=True)
+            rows: list[Row] = list(table)
+    except UnicodeDecodeError as error:
+        raise InvalidInput(
+            f"{path}: not readable as UTF-8: {error}", hint="save the file as UTF-8"
+        ) from error
+    twice = find_duplicates(table.fieldnames or ())
+    if twice:
+        raise InvalidInput(f"{path}: more than one column is named {', '.join(twice)}")
     for number, row in enumerate(rows, start=1):
         if None in row:
             raise InvalidInput(f"{path}: row {number} has more cells than the header")

@@ -24,6 +24,7 @@ from modelops_calabaria.evaluation.quantities import Param
 from modelops_calabaria.parameters.config import ConfigSpec, ConfigurationSpace
 from modelops_calabaria.parameters.types import ParameterSpace, ParameterSpec
 from modelops_calabaria.sampling.base import SamplingWarning
+from modelops_calabaria.sampling.file import FileSampler
 from modelops_calabaria.sampling.grid import GridSampler
 from modelops_calabaria.sampling.sobol import SobolSampler
 from modelops_calabaria.scenarios import ScenarioSpec
@@ -248,6 +249,16 @@ class TestRunStudy:
             run_study(NoisySchool, [point], n_replicates=n)
         with pytest.raises(InvalidInput, match="n_replicates must be a whole number >= 1"):
             evaluate(NoisySchool, likelihood(), point, n_replicates=n)
+
+    def test_the_seeds_of_a_design_file_are_those_that_run(self, tmp_path: Path) -> None:
+        path = tmp_path / "rows.csv"
+        path.write_text("beta,gamma,k,seed\n1.7,0.5,10,7\n1.7,0.5,10,8\n1.8,0.5,10,\n")
+        for design in (FileSampler(SPACE, path), (FileSampler(SPACE, path), 3)):
+            frame = run_study(NoisySchool, design, n_replicates=2).outputs["in_bed"]
+            seeds = frame.select("param_id", "seed").unique(maintain_order=True)
+            assert seeds["seed"].to_list()[:2] == [7, 8]
+            last = seeds["param_id"][-1]
+            assert seeds["seed"].to_list()[2:] == [study_seed(last, i) for i in range(2)]
 
     def test_seeds_stand_in_the_tables_of_models_that_extract_their_own_way_too(self) -> None:
         class Own(NoisySchool):

@@ -91,6 +91,8 @@ class TestWarningsAndMistakes:
         with pytest.raises(InvalidInput, match="unknown design 'sobl'") as caught:
             make_sampler("sobl", SPACE)
         assert "sobol" in caught.value.hint
+        with pytest.raises(InvalidInput, match=r"design file: path is missing"):
+            make_sampler("file", SPACE)
         with pytest.raises(InvalidInput, match=r"design sobol: .*scrmble"):
             make_sampler("sobol", SPACE, scrmble=True)
 

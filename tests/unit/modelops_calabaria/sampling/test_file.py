@@ -59,6 +59,7 @@ def test_unreadable_files(tmp_path):
         ("a.txt", "", "not a design file"),
         ("a.csv", "beta\n", "no rows"),
         ("b.csv", "beta\n1,2\n", "row 1 has more cells"),
+        ("c.csv", "beta,beta\n1,2\n", "more than one column is named beta"),
         ("a.json", "{", "not readable as JSON"),
         ("b.json", "[1]", "expected a list of objects"),
         ("c.json", '{"beta": [1], "n": [1, 2]}', "different lengths"),
@@ -68,3 +69,10 @@ def test_unreadable_files(tmp_path):
         path.write_text(text)
         with pytest.raises(InvalidInput, match=fragment):
             FileSampler(SPACE, path)
+
+
+def test_a_file_in_another_encoding_is_told(tmp_path):
+    (tmp_path / "latin.csv").write_bytes("beta,größe\n1,2\n".encode("latin-1"))
+    with pytest.raises(InvalidInput, match=r"latin\.csv: not readable as UTF-8") as caught:
+        FileSampler(SPACE, tmp_path / "latin.csv")
+    assert caught.value.hint == "save the file as UTF-8"
