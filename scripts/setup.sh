@@ -32,12 +32,10 @@ if ! "$venv/bin/python" -m pip --version >/dev/null 2>&1; then
         fail "$python cannot make a virtual environment" "mend what it says above (Debian without the venv module: apt-get install python3-venv), then run make again"
 fi
 
-log=$venv/setup.log
-: >"$log"
-run() {
-    "$@" >>"$log" 2>&1 || {
-        tail -n 20 "$log" >&2
-        fail "setting up failed at: $*" "mend what it says above, then run make again; without a network, PIP_FIND_LINKS names a folder of wheels. All it said: $log"
+run() { # what it says is kept in memory: the disk may be full
+    said=$("$@" 2>&1) || {
+        printf '%s\n' "$said" | tail -n 20 >&2
+        fail "setting up failed at: $*" "mend what it says above, then run make again; without a network, PIP_FIND_LINKS names a folder of wheels"
     }
 }
 
