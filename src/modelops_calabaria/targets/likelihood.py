@@ -16,7 +16,6 @@ from modelops_calabaria.evaluation.evaluator import (
     LossEvaluator,
     check_weight,
 )
-from modelops_calabaria.evaluation.quantities import param_names
 from modelops_calabaria.evaluation.replicates import Estimate
 from modelops_calabaria.evaluation.results import TargetLikelihoodResult
 from modelops_calabaria.targets.observed import (
@@ -59,27 +58,10 @@ class LikelihoodTarget(ObservedTarget):
         wrapped = _as_likelihood(evaluator, name)
         parts = prepare_observed(name, model_output, data, alignment, wrapped, coverage)
         checked = check_weight(weight, f"target {name}")
-        for key, value in {**parts, "evaluator": wrapped, "weight": checked}.items():
-            object.__setattr__(self, key, value)
-
-    @property
-    def columns(self) -> tuple[str, ...]:
-        return self.evaluator.columns
-
-    @property
-    def family(self) -> str:
-        return self.evaluator.label
-
-    @property
-    def parameters(self) -> tuple[str, ...]:
-        """Model parameters the evaluator refers to."""
-        return param_names(self.evaluator)
+        self._fill(parts, evaluator=wrapped, weight=checked)
 
     def reweighted(self, weight: float) -> LikelihoodTarget:
         return changed(self, weight=check_weight(weight, f"target {self.name}"))
-
-    def renamed(self, name: str) -> LikelihoodTarget:
-        return changed(self, name=name)
 
     def evaluate(
         self,

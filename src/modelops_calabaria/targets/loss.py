@@ -12,7 +12,6 @@ from modelops_calabaria.alignment.aligned import AlignedData
 from modelops_calabaria.alignment.errors import ScoringError
 from modelops_calabaria.alignment.strategy import AlignmentStrategy
 from modelops_calabaria.evaluation.evaluator import LossEvaluator, with_weight
-from modelops_calabaria.evaluation.quantities import param_names
 from modelops_calabaria.evaluation.results import TargetLossResult
 from modelops_calabaria.targets.observed import (
     ObservedTarget,
@@ -54,31 +53,14 @@ class LossTarget(ObservedTarget):
         if not isinstance(given, LossEvaluator):
             raise InvalidType(f"target {name}: evaluator must be a LossEvaluator, got {given!r}")
         parts = prepare_observed(name, model_output, data, alignment, evaluator, coverage)
-        for key, value in {**parts, "evaluator": evaluator}.items():
-            object.__setattr__(self, key, value)
+        self._fill(parts, evaluator=evaluator)
 
     @property
     def weight(self) -> float:
         return self.evaluator.weight
 
-    @property
-    def columns(self) -> tuple[str, ...]:
-        return self.evaluator.columns
-
-    @property
-    def family(self) -> str:
-        return self.evaluator.label
-
-    @property
-    def parameters(self) -> tuple[str, ...]:
-        """Model parameters the evaluator refers to."""
-        return param_names(self.evaluator)
-
     def reweighted(self, weight: float) -> LossTarget:
         return changed(self, evaluator=with_weight(self.evaluator, weight))
-
-    def renamed(self, name: str) -> LossTarget:
-        return changed(self, name=name)
 
     def evaluate(
         self,

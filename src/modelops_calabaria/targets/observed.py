@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
-from typing import Any, Literal, TypeVar
+from typing import Any, Literal, Self, TypeVar
 
 import polars as pl
 
@@ -16,6 +16,7 @@ from modelops_calabaria.alignment.strategy import (
     read_observed,
 )
 from modelops_calabaria.evaluation.evaluator import LikelihoodEvaluator, LossEvaluator
+from modelops_calabaria.evaluation.quantities import param_names
 from modelops_contracts.errors import InvalidType, InvalidValue, ModelOpsError, nearest
 
 __all__ = [
@@ -43,6 +44,28 @@ class ObservedTarget:
     alignment: AlignmentStrategy
     coverage: str
     n_missing_obs: int
+    evaluator: LossEvaluator | LikelihoodEvaluator
+
+    def _fill(self, parts: Mapping[str, Any], **others: Any) -> None:
+        """Set the fields: what :func:`prepare_observed` gave, and what is a kind's own."""
+        for key, value in {**parts, **others}.items():
+            object.__setattr__(self, key, value)
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        return self.evaluator.columns
+
+    @property
+    def family(self) -> str:
+        return self.evaluator.label
+
+    @property
+    def parameters(self) -> tuple[str, ...]:
+        """Model parameters the evaluator refers to."""
+        return param_names(self.evaluator)
+
+    def renamed(self, name: str) -> Self:
+        return changed(self, name=name)
 
     @property
     def model_output(self) -> str | list[str]:

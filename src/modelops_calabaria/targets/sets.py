@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Generic, TypeVar
 
 import numpy as np
 
@@ -20,17 +20,31 @@ from modelops_contracts.errors import InvalidValue
 
 __all__ = ["LikelihoodTargetSet", "LossTargetSet"]
 
+T = TypeVar("T", bound=LossTarget | LikelihoodTarget)
+
 
 @dataclass(frozen=True, slots=True, init=False)
-class LossTargetSet:
-    """Loss targets with the weighted sum of their losses as total."""
+class _TargetSet(Generic[T]):
+    """Targets with distinct names, evaluated over the same replicates."""
 
-    targets: tuple[LossTarget, ...]
+    targets: tuple[T, ...]
     name: str | None
 
-    def __init__(self, targets: Iterable[LossTarget], *, name: str | None = None) -> None:
+    def __init__(self, targets: Iterable[T], *, name: str | None = None) -> None:
         object.__setattr__(self, "targets", _distinct(targets))
         object.__setattr__(self, "name", name)
+
+    def _evaluate_each(
+        self, sim_outputs: SimOutputs, seeds: Sequence[int], params: Mapping[str, Any] | None
+    ) -> tuple[Any, ...]:
+        return tuple(
+            target.evaluate(sim_outputs, params, seeds=seeds or None) for target in self.targets
+        )
+
+
+@dataclass(frozen=True, slots=True, init=False)
+class LossTargetSet(_TargetSet[LossTarget]):
+    """Loss targets with the weighted sum of their losses as total."""
 
     def evaluate(
         self,
@@ -40,23 +54,15 @@ class LossTargetSet:
         *,
         params: Mapping[str, Any] | None = None,
     ) -> LossEvaluationResult:
-        results = tuple(
-            target.evaluate(sim_outputs, params, seeds=seeds or None) for target in self.targets
-        )
+        """One result per target; the total is 0.0 of an empty set."""
+        results = self._evaluate_each(sim_outputs, seeds, params)
         total = float(sum(result.weighted_loss for result in results))
         return LossEvaluationResult(total, results, tuple(seeds), dict(metadata or {}))
 
 
 @dataclass(frozen=True, slots=True, init=False)
-class LikelihoodTargetSet:
+class LikelihoodTargetSet(_TargetSet[LikelihoodTarget]):
     """Likelihood targets, joined within every replicate and marginalised once."""
-
-    targets: tuple[LikelihoodTarget, ...]
-    name: str | None
-
-    def __init__(self, targets: Iterable[LikelihoodTarget], *, name: str | None = None) -> None:
-        object.__setattr__(self, "targets", _distinct(targets))
-        object.__setattr__(self, "name", name)
 
     def evaluate(
         self,
@@ -66,11 +72,11 @@ class LikelihoodTargetSet:
         *,
         params: Mapping[str, Any] | None = None,
     ) -> LikelihoodEvaluationResult:
+        """Log-likelihoods (R,) per target, and their joint marginal. Raises ValueError of an empty
+        set."""
         if not self.targets:
             raise InvalidValue("No likelihood targets provided")
-        results = tuple(
-            target.evaluate(sim_outputs, params, seeds=seeds or None) for target in self.targets
-        )
+        results = self._evaluate_each(sim_outputs, seeds, params)
         joint = np.zeros(len(sim_outputs))
         for target, result in zip(self.targets, results, strict=True):
             if target.weight:

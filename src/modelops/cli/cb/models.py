@@ -7,7 +7,8 @@ from dataclasses import dataclass
 
 from modelops.cli._call import Call
 from modelops.cli._click import command
-from modelops.cli._console import Screen, table
+from modelops.cli._console import Screen
+from modelops.cli.cb._listing import joined, listing
 from modelops.cli.cb._project import find_place
 
 
@@ -31,22 +32,18 @@ class Models:
 
 
 def render(answer: Models, screen: Screen) -> Iterator[str]:
-    if not answer.models:
-        yield f"No model is registered in {answer.project}"
-        yield "Next: mops bundle register-model FILE"
-        return
     header = ("ID", "ENTRY POINT", "PARAMETERS", "SCENARIOS", "OUTPUTS")
     rows = [
         (
             item.id,
             item.entrypoint,
-            ", ".join(item.parameters) or "-",
-            ", ".join(item.scenarios) or "-",
-            ", ".join(item.outputs) or "-",
+            joined(item.parameters),
+            joined(item.scenarios),
+            joined(item.outputs),
         )
         for item in answer.models
     ]
-    yield from table(header, rows, screen)
+    yield from listing("model", answer.project, header, rows, screen)
 
 
 @command(answer=Models, render=render)

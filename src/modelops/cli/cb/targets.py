@@ -8,7 +8,8 @@ from pathlib import Path
 
 from modelops.cli._call import Call
 from modelops.cli._click import command
-from modelops.cli._console import Screen, figure, table
+from modelops.cli._console import Screen, figure
+from modelops.cli.cb._listing import joined, listing
 from modelops.cli.cb._project import find_place
 
 
@@ -33,10 +34,6 @@ class Targets:
 
 
 def render(answer: Targets, screen: Screen) -> Iterator[str]:
-    if not answer.targets:
-        yield f"No target is registered in {answer.project}"
-        yield "Next: mops bundle register-target FILE"
-        return
     header = ("ID", "ENTRY POINT", "OUTPUT", "WEIGHT", "SETS", "DATA")
     rows = [
         (
@@ -44,12 +41,12 @@ def render(answer: Targets, screen: Screen) -> Iterator[str]:
             item.entrypoint,
             item.output,
             figure(item.weight),
-            ", ".join(item.sets) or "-",
-            ", ".join(item.data) or "-",
+            joined(item.sets),
+            joined(item.data),
         )
         for item in answer.targets
     ]
-    yield from table(header, rows, screen)
+    yield from listing("target", answer.project, header, rows, screen)
 
 
 @command(answer=Targets, render=render)
