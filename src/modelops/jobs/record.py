@@ -11,10 +11,19 @@ from typing import Any
 from modelops_contracts.errors import IntegrityError
 from modelops_contracts.job_state import JobState, JobStatus
 
-__all__ = ["HEARTBEAT_SECONDS", "STATE_SCHEMA", "JobRecord", "Progress", "timestamp"]
+__all__ = [
+    "HEARTBEAT_SECONDS",
+    "SILENCE_SECONDS",
+    "STATE_SCHEMA",
+    "JobRecord",
+    "Progress",
+    "timestamp",
+]
 
 STATE_SCHEMA = "mops.job/1"
 HEARTBEAT_SECONDS = 5.0
+#: A job that was not heard of for so long is lost.
+SILENCE_SECONDS = 3 * HEARTBEAT_SECONDS
 
 
 def timestamp(moment: datetime | None = None) -> str:

@@ -24,7 +24,7 @@ from modelops.jobs.folder import (
     open_job_folder,
 )
 from modelops.jobs.lifecycle import Event, transition
-from modelops.jobs.record import HEARTBEAT_SECONDS, JobRecord
+from modelops.jobs.record import HEARTBEAT_SECONDS, SILENCE_SECONDS, JobRecord
 from modelops_contracts.atomic import FileLock, write_atomically
 from modelops_contracts.errors import Conflict, Unavailable
 from modelops_contracts.job_state import JobState, JobStatus
@@ -163,11 +163,16 @@ class LocalJobBackend:
     def wait(
         self, job_id: str, *, timeout: float | None = None, started_is_enough: bool = False
     ) -> JobRecord:
-        """Poll until the job has ended, is lost, or ``timeout`` seconds are over."""
+        """Poll until the job has ended, is lost, or ``timeout`` seconds are over.
+
+        A driver that lives but is silent may have slept with its machine, or the clock was set:
+        it has ``SILENCE_SECONDS`` to be heard of.
+        """
         deadline = None if timeout is None else time.monotonic() + timeout
+        patience = _Patience(open_job_folder(self.results_root, job_id))
         while True:
             record = self.record(job_id)
-            if record.state.ended or record.state is JobState.LOST:
+            if record.state.ended or patience.is_lost(record):
                 return record
             if started_is_enough and record.state in {JobState.RUNNING, JobState.FINALIZING}:
                 return record
@@ -223,6 +228,22 @@ class LocalJobBackend:
                 raise
             return False
         return True
+
+
+class _Patience:
+    """When a job that looks lost is taken for lost by somebody who follows it."""
+
+    def __init__(self, folder: JobFolder) -> None:
+        self._folder = folder
+        self._silent_since: float | None = None
+
+    def is_lost(self, record: JobRecord) -> bool:
+        if record.state is not JobState.LOST:
+            self._silent_since = None
+            return False
+        now = time.monotonic()
+        self._silent_since = self._silent_since or now
+        return now - self._silent_since > SILENCE_SECONDS or not is_locked(self._folder.lock)
 
 
 def _refuse_active(record: JobRecord) -> None:
@@ -310,9 +331,10 @@ def _read_lines(path: Path) -> Iterator[str]:
 def _follow_lines(folder: JobFolder) -> Iterator[str]:
     """Lines as they come; ends one look after the job has ended."""
     position, rest = 0, ""
+    patience = _Patience(folder)
     while True:
         record = folder.observe()
-        over = record.state.ended or record.state is JobState.LOST
+        over = record.state.ended or patience.is_lost(record)
         if folder.driver_log.is_file():
             with folder.driver_log.open(encoding="utf-8", errors="replace") as stream:
                 stream.seek(position)

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import os
+import threading
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from modelops.jobs.backends.local import LocalJobBackend
+from modelops.jobs.lifecycle import Event
+from modelops_contracts.atomic import FileLock, write_atomically
 from modelops_contracts.errors import Conflict
 from modelops_contracts.job_state import JobState
 from support.jobs import driver_command, make_job
@@ -75,6 +79,27 @@ def test_a_job_without_a_driver_is_cancelled_at_once(backend: LocalJobBackend) -
 def test_waiting_has_an_end(backend: LocalJobBackend) -> None:
     job_id = backend.create(make_job()).job_id
     assert backend.wait(job_id, timeout=0.0).state is JobState.QUEUED
+
+
+def test_a_driver_that_is_silent_for_a_while_is_waited_for(backend: LocalJobBackend) -> None:
+    """A machine that slept, or whose clock was set: the last heartbeat looks old."""
+    job_id = backend.create(make_job()).job_id
+    folder = backend.folder(job_id)
+    running = folder.apply(Event.START)
+    asleep = replace(running, updated="2020-01-01T00:00:00.000Z", heartbeat="")
+
+    def wake_up() -> None:
+        write_atomically(folder.state, asleep.with_state(JobState.FAILED).to_text())
+
+    with FileLock(folder.lock):
+        write_atomically(folder.state, asleep.to_text())
+        assert backend.record(job_id).state is JobState.LOST
+        awake = threading.Timer(0.3, wake_up)
+        awake.start()
+        assert backend.wait(job_id, timeout=30).state is JobState.FAILED
+        awake.join()
+        write_atomically(folder.state, asleep.to_text())
+    assert backend.wait(job_id).state is JobState.LOST
 
 
 def test_a_damaged_job_hides_no_other(backend: LocalJobBackend) -> None:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from modelops.cli._call import Call
 from modelops.cli._console import figure
 from modelops.cli.mops.jobs._jobs import Backend
+from modelops.jobs.record import SILENCE_SECONDS
 from modelops_contracts.errors import Interrupted
 
 if TYPE_CHECKING:
@@ -27,7 +28,11 @@ def follow(
         while True:
             record = backend.record(job_id)
             shown.update(record)
-            if record.state.ended or record.state == "lost":
+            if record.state == "lost":  # or only silent: the backend knows
+                record = backend.wait(job_id, timeout=SILENCE_SECONDS + interval)
+                if record.state == "lost":
+                    return record
+            if record.state.ended:
                 return record
             time.sleep(interval)
     except KeyboardInterrupt:
