@@ -73,3 +73,17 @@ def _check_table(table: pl.DataFrame, path: Path) -> None:
         raise InvalidInput(f"{path} has no column 'loss'; columns: {found}")
     if not any(name.startswith("param_") for name in table.columns):
         raise InvalidInput(f"{path} has no column 'param_<name>'; columns: {found}")
+    _refuse_text(table.get_column("loss"), path)
+
+
+def _refuse_text(loss: pl.Series, path: Path) -> None:
+    """Text that is no number would look like a failed trial."""
+    import polars as pl
+
+    text = loss.cast(pl.String).drop_nulls()
+    strange = text.filter(text.cast(pl.Float64, strict=False).is_null() & (text != ""))
+    if not loss.dtype.is_numeric() and len(strange):
+        raise InvalidInput(
+            f"{path}: column 'loss' holds text such as {strange[0]!r} in {len(strange)} rows",
+            hint="write numbers with a decimal point; leave the cell of a failed trial empty",
+        )

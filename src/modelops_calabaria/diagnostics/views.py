@@ -18,6 +18,9 @@ if TYPE_CHECKING:
 
     Floats = npt.NDArray[np.float64]
 
+#: Penalties as large as a number can be stand in some tables; an axis has no room beyond them.
+_LARGEST = 1e300
+
 __all__ = ["Column", "TrialView", "identifiability", "view_record", "view_table"]
 
 
@@ -43,6 +46,8 @@ class TrialView:
     columns: tuple[Column, ...]
     constant: Mapping[str, float]
     objective: str
+    #: Parameters without any number in the table.
+    unread: tuple[str, ...] = ()
 
     @property
     def n_finite(self) -> int:
@@ -78,13 +83,15 @@ def view_table(table: pl.DataFrame) -> TrialView:
 
     names = [c.removeprefix("param_") for c in table.columns if c.startswith("param_")]
     values = {name: _floats(table[f"param_{name}"]) for name in names}
-    varied = [name for name in names if len(np.unique(values[name][np.isfinite(values[name])])) > 1]
+    known = {name: np.unique(values[name][np.isfinite(values[name])]) for name in names}
+    varied = [name for name in names if len(known[name]) > 1]
     return TrialView(
         number=np.arange(table.height, dtype=float),
         loss=_losses(table["loss"]),
         columns=tuple(_plain_column(name, values[name]) for name in varied),
-        constant={n: float(values[n][0]) for n in names if n not in varied},
+        constant={name: float(known[name][0]) for name in names if len(known[name]) == 1},
         objective="loss",
+        unread=tuple(name for name in names if not len(known[name])),
     )
 
 
@@ -149,7 +156,8 @@ def _floats(series: pl.Series) -> Floats:
     import polars as pl
 
     numbers = series.cast(pl.Float64, strict=False).fill_null(float("nan"))
-    return np.array(numbers.to_list(), dtype=np.float64)
+    values = np.array(numbers.to_list(), dtype=np.float64)
+    return np.where(np.isinf(values), values, np.clip(values, -_LARGEST, _LARGEST))
 
 
 def robust_limits(values: Sequence[float], share: float = 0.85) -> tuple[float, float]:

@@ -42,6 +42,8 @@ def table_overview(view: TrialView, n_failed: int) -> Iterable[Block]:
     if view.constant:
         constant = ", ".join(f"{k} = {show(v)}" for k, v in view.constant.items())
         yield Text(f"Constant in this table: {constant}.", quiet=True)
+    if view.unread:
+        yield Text(f"Not shown, for want of numbers: {', '.join(view.unread)}.", quiet=True)
 
 
 def _best_tile(view: TrialView) -> Iterable[Tile]:

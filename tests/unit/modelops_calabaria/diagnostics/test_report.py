@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import sys
 from collections.abc import Mapping
 from html.parser import HTMLParser
 from io import BytesIO
@@ -207,6 +208,9 @@ TABLES = {
     "null column": {**FULL, "param_b": [None] * 6},
     "integers": {**FULL, "param_n": [1, 2, 3, 4, 5, 6], "extra": list("abcdef")},
     "equal losses": {**FULL, "loss": [1.0] * 6},
+    "text parameter": {**FULL, "param_b": list("abcdef")},
+    "penalties": {**FULL, "loss": [sys.float_info.max] * 4 + [1.0, -sys.float_info.max]},
+    "huge parameters": {**FULL, "param_a": [1e308, -1e308, 0.0, 1.0, 2.0, 3.0]},
 }
 
 
@@ -218,6 +222,8 @@ def test_any_table_of_trials_has_a_report(name: str, suffix: str, tmp_path: Path
     getattr(table, f"write_{suffix}")(source)
     page = read_page(write_report(source, tmp_path / "r.html", format="html"))
     assert "Trials report" in page.text
+    nothing = name in {"null column", "text parameter"}
+    assert ("Not shown, for want of numbers: b." in page.text) == nothing
     n_failed = sum(1 for x in TABLES[name]["loss"] if x is None or not np.isfinite(x))
     if n_failed:
         assert f"{n_failed} of {table.height} trials have no finite objective" in page.text
@@ -231,6 +237,7 @@ def test_any_table_of_trials_has_a_report(name: str, suffix: str, tmp_path: Path
         ({"loss": [], "param_a": []}, "has no rows"),
         ({"param_a": [1.0]}, "no column 'loss'"),
         ({"loss": [1.0], "a": [1.0]}, "no column 'param_<name>'"),
+        ({"loss": ["1,5", "2,5"], "param_a": [1.0, 2.0]}, "holds text such as '1,5' in 2 rows"),
     ],
 )
 def test_unusable_tables_leave_no_file(
