@@ -21,8 +21,15 @@ from modelops_bundle.drift.planning import Planner, RegisterOptions, RegistryPla
 from modelops_bundle.drift.renames import Match, match_renames
 from modelops_bundle.drift.selecting import exclude_names, select_names
 from modelops_bundle.findings import Finding
-from modelops_contracts.discovery import FoundTarget
-from modelops_contracts.errors import Conflict, InvalidInput, NotFound, nearest
+from modelops_contracts.discovery import FoundModel, FoundTarget
+from modelops_contracts.entrypoint import is_scenario_slug, nearest_slug
+from modelops_contracts.errors import (
+    Conflict,
+    EntrypointFormatError,
+    InvalidInput,
+    NotFound,
+    nearest,
+)
 from modelops_contracts.registry import BundleRegistry, Entry, Kind, ModelEntry, Registration
 
 
@@ -48,6 +55,7 @@ def plan_registration(
     chosen = _select(planner, kind, path, named, options)
     matches = _matches_in_file(planner, kind, path, found)
     _refuse_many_ids(chosen, options)
+    _refuse_unnameable(path, chosen)
     _refuse_moved(planner, kind, path, chosen, known)
     replaced: set[str] = set()
     for item in chosen:
@@ -78,6 +86,18 @@ def _nothing_found(kind: Kind, path: str, found: Mapping[str, Found]) -> Finding
         f"no {kind} to register in {path}: {', '.join(found) + ' is ' if found else ''}{why}",
         code="nothing_found", severity="warning", kind=kind, path=path, fix="edit", hint=hint,
     )  # fmt: skip
+
+
+def _refuse_unnameable(path: str, chosen: Sequence[Found]) -> None:
+    """A scenario is run by its name in an entry point; what cannot stand there is never run."""
+    for item in chosen:
+        for scenario in item.scenarios if isinstance(item, FoundModel) else ():
+            if not is_scenario_slug(scenario):
+                raise EntrypointFormatError(
+                    f"{path}: scenario '{scenario}' of {item.name} has a name that no entry point "
+                    "can carry",
+                    hint=f"rename it, for example to '{nearest_slug(scenario)}'",
+                )
 
 
 def definitions_of(

@@ -136,6 +136,20 @@ def test_missing_file_and_unknown_names(project: Project) -> None:
     assert "did you mean peak?" in caught.value.hint
 
 
+def test_a_scenario_that_no_entry_point_can_name_is_refused(project: Project) -> None:
+    before = (project.root / ".modelops-bundle/registry.yaml").read_bytes()
+    write_files(project.root, {"models/town.py": (
+        "from modelops_calabaria import BaseModel, model_scenario\n\n\n"
+        "class Town(BaseModel):\n    def build_sim(self, p, c): ...\n"
+        "    def run_sim(self, s, seed): ...\n"
+        "    @model_scenario('Lock Down')\n    def lock_down(self): ...\n"
+    )})  # fmt: skip
+    with pytest.raises(InvalidInput, match="scenario 'Lock Down' of Town") as caught:
+        register(project, "model", "models/town.py", cwd=project.root)
+    assert caught.value.hint == "rename it, for example to 'lock-down'"
+    assert (project.root / ".modelops-bundle/registry.yaml").read_bytes() == before
+
+
 def test_a_file_without_models_says_so(project: Project) -> None:
     result = register(project, "model", "models/helpers.py", cwd=project.root)
     assert [str(item) for item in result.plan.findings] == [
