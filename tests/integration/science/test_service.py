@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -13,6 +14,7 @@ import pytest
 import modelops_calabaria as cb
 from modelops.engine.environments.select import plan_environment
 from modelops.engine.service import EngineService, open_engine
+from modelops_contracts.ports import NullReporter
 
 MODEL = """
 import numpy as np
@@ -104,6 +106,30 @@ def test_a_study(service: EngineService) -> None:
     labels = ["param_id", "scenario", "replicate", "seed", "error_type", "message"]
     assert there.failures.select(labels).equals(here.failures.select(labels))
     assert all("OverflowError" in text for text in there.failures["traceback"])
+
+
+class Pressing(NullReporter):
+    """Presses Ctrl-C when the first parameter set is done."""
+
+    def __init__(self) -> None:
+        self.pressed = False
+
+    def advance(self, n: int = 1, *, failed: int = 0, note: str = "") -> None:
+        if not self.pressed:
+            self.pressed = True
+            os.kill(os.getpid(), signal.SIGINT)
+
+
+def test_a_study_that_is_stopped_goes_on_where_it_was(service: EngineService) -> None:
+    options = {"scenario": ["baseline", "long"], "n_replicates": 4, "targets": [TARGET]}
+    whole = cb.run_study("served_model:Served", ROWS, **options)
+    with pytest.raises(cb.StudyInterrupted, match="after 4 of 24") as caught:
+        cb.run_study("served_model:Served", ROWS, **options, service=service, progress=Pressing())
+    assert caught.value.result.evaluations.height == 1
+    resumed = caught.value.resume()
+    for name, table in whole.outputs.items():
+        assert resumed.outputs[name].equals(table)
+    assert resumed.evaluations.equals(whole.evaluations)
 
 
 def test_only_the_outputs_asked_for(service: EngineService) -> None:
