@@ -48,13 +48,17 @@ class Call:
     @property
     def start(self) -> Path:
         """The folder the search for a project begins in: --project, else the working directory."""
+        from modelops_contracts.errors import NotFound
+
         given = self.flags.get("project")
         if given is None:
-            return Path.cwd()
+            try:
+                return Path.cwd()
+            except FileNotFoundError:
+                gone = "the working directory is gone: it was removed or renamed"
+                raise NotFound(gone, code="project.not_found", hint='cd "$HOME"') from None
         folder = Path(given).expanduser()
         if not folder.is_dir():
-            from modelops_contracts.errors import NotFound
-
             raise NotFound(f"--project {given}: no such folder", code="project.not_found")
         return folder.resolve()
 

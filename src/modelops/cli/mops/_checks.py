@@ -47,6 +47,8 @@ def run_checks(checks: dict[str, Look], timeout: float) -> list[Check]:
     def look(name: str, check: Look) -> None:
         try:
             found[name] = check()
+        except ModelOpsError as error:
+            found[name] = Check(name, "fault", str(error), error.hint)
         except Exception as error:  # noqa: BLE001 - a check that breaks is itself a finding
             found[name] = Check(name, "fault", f"{type(error).__name__}: {error}")
 
@@ -78,6 +80,9 @@ def check_environment(call: Call) -> Check:
 
     try:
         config = call.config
+    except ModelOpsError:
+        return Check("environment", "skipped", "the settings that name it cannot be read")
+    try:
         found = load_environment(config.environment, config.paths)
     except ModelOpsError as error:
         return Check("environment", "fault", str(error), error.hint)

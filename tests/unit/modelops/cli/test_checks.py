@@ -11,10 +11,18 @@ from typing import Any
 
 import pytest
 
+from modelops.cli._call import Call
 from modelops.cli._tree import CONSOLES
 from modelops.cli.mops import _installation_checks
 from modelops.cli.mops._check import Check
-from modelops.cli.mops._checks import check_home, check_secrets, run_checks
+from modelops.cli.mops._checks import (
+    check_configuration,
+    check_environment,
+    check_home,
+    check_secrets,
+    find_checks,
+    run_checks,
+)
 from modelops.cli.mops._installation_checks import (
     check_azure,
     check_completion,
@@ -23,6 +31,7 @@ from modelops.cli.mops._installation_checks import (
     check_uv,
     read_version,
 )
+from modelops_contracts.errors import NotFound
 
 
 def install(folder: Path) -> Path:
@@ -147,6 +156,32 @@ def test_a_home_that_others_may_write_in_is_closed_by_the_command(tmp_path: Path
     assert found.hint is not None
     subprocess.run(["/bin/sh", "-c", found.hint], check=True)
     assert check_home(call).status == "ok"
+
+
+def test_a_working_directory_that_is_gone_is_said_as_that(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    gone = tmp_path / "gone"
+    gone.mkdir()
+    monkeypatch.chdir(gone)
+    gone.rmdir()
+    call = Call("mops doctor", {}, {"MODELOPS_HOME": str(tmp_path), "HOME": str(tmp_path)})
+    with pytest.raises(NotFound, match="the working directory is gone") as caught:
+        _ = call.start
+    assert caught.value.hint == 'cd "$HOME"'
+    faults = run_checks(find_checks(call, install_only=False), 5)
+    told = {check.name: check for check in faults if check.status == "fault"}
+    assert {"configuration", "project"} <= set(told)
+    assert all(check.hint == 'cd "$HOME"' for name, check in told.items() if name != "consoles")
+
+
+def test_an_environment_is_not_looked_for_where_the_settings_cannot_be_read(
+    tmp_path: Path,
+) -> None:
+    (tmp_path / "config.yaml").write_text("a: [\n")
+    call = Call("mops doctor", {}, {"MODELOPS_HOME": str(tmp_path), "HOME": str(tmp_path)})
+    assert check_configuration(call).status == "fault"
+    assert check_environment(call).status == "skipped"
 
 
 @pytest.mark.parametrize(
