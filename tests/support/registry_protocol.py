@@ -248,7 +248,7 @@ class Handler(BaseHTTPRequestHandler):
         self._answer(202, self._where(name, upload))
 
     def _where(self, name: str, upload: str) -> dict[str, str]:
-        base = "" if self.registry.relative else f"http://{self.registry.address}"
+        base = "" if self.registry.relative else f"{self.registry.url}"
         size = len(self.registry.uploads.get(upload, b""))
         place = f"{base}/v2/{name}/blobs/uploads/{upload}?_state={quote('a/b=', safe='')}"
         headers = {"Location": place, "Range": f"0-{max(0, size - 1)}"}

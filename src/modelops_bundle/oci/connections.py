@@ -9,7 +9,7 @@ from typing import Any
 from urllib.parse import unquote, urlencode, urlsplit
 
 import urllib3
-from urllib3.exceptions import HTTPError
+from urllib3.exceptions import HTTPError, ProxyError
 
 from modelops_bundle.oci.answers import cause_of, json_of
 from modelops_bundle.oci.auth import is_loopback
@@ -45,8 +45,18 @@ class Connections:
         return self._proxies.for_url(url)
 
     def request(self, verb: str, url: str, **options: Any) -> urllib3.BaseHTTPResponse:
-        """Send one request, as urllib3 does."""
-        return self._pool(self.proxy_for(url)).request(verb, url, **options)
+        """Send one request, as urllib3 does; `AccessDenied` when the proxy wants another login."""
+        proxy = self.proxy_for(url)
+        try:
+            answer = self._pool(proxy).request(verb, url, **options)
+        except ProxyError as error:
+            if "407" in str(error.original_error):
+                raise _unwelcome(url, proxy) from None
+            raise
+        if proxy is not None and answer.status == 407:
+            answer.close()
+            raise _unwelcome(url, proxy)
+        return answer
 
     def clear(self) -> None:
         """Give up all connections."""
@@ -79,6 +89,22 @@ class Connections:
             headers = urllib3.make_headers(proxy_basic_auth=login)
         address = f"{parts.scheme}://{host}" + (f":{port}" if port else "")
         return urllib3.ProxyManager(address, proxy_headers=headers, **self._options)
+
+
+def _unwelcome(url: str, proxy: str | None) -> AccessDenied:
+    """Return the error of a proxy that lets nobody through without a login, or with this one."""
+    parts = urlsplit(proxy or "")
+    where = f"{parts.hostname}:{parts.port}" if parts.port else parts.hostname
+    wrong = (
+        "refuses the user name or the password (407)"
+        if parts.username
+        else "asks for a login (407)"
+    )
+    name = "HTTPS_PROXY" if url.startswith("https:") else "HTTP_PROXY"
+    return AccessDenied(
+        f"the proxy {where} {wrong} (407)", code="proxy",
+        hint=f"{name}=http://USER:PASSWORD@{where}",
+    )  # fmt: skip
 
 
 def read_most(raw: urllib3.BaseHTTPResponse, most: int) -> bytes:

@@ -4,14 +4,20 @@ from __future__ import annotations
 
 import io
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
+from datetime import timedelta
 from typing import Any, BinaryIO
 
 from modelops_contracts.errors import AccessDenied, InvalidInput, NotFound, Unavailable
 
 _ADDRESS = re.compile(r"(azure|az|s3|gs|file)://([^/?#]*)/([^?#]+)")
 _CHUNK = 1024 * 1024
+_TRIES = 3
+#: Else the library tries for three minutes, and says nothing meanwhile.
+_RETRY: Any = {"max_retries": _TRIES - 1, "retry_timeout": timedelta(seconds=60)}
+# Where the library asks for the identity of the machine when nothing else is known.
+_MACHINE = re.compile(r"169\.254\.169\.254|metadata\.google\.internal")
 _DENIED = frozenset({"UnauthenticatedError", "PermissionDeniedError"})
 #: The account and key that every emulator of Azure's storage has; they are public.
 _EMULATOR = "UseDevelopmentStorage=true"
@@ -72,12 +78,16 @@ class ExternalBlobs:
 
         address = self._addresses[digest]
         store, key = self._opened(address)
-        options: Any = {"range": {"offset": offset}} if offset else None
-        try:
-            answer = obstore.get(store, key, options=options)
-        except _failures() as error:
-            raise _translated(address, error) from error
-        return io.BufferedReader(_Pieces(address, iter(answer.stream(min_chunk_size=_CHUNK))))
+
+        def begin(start: int) -> Iterator[Any]:
+            options: Any = {"range": {"offset": start}} if start else None
+            try:
+                answer = obstore.get(store, key, options=options)
+            except _failures() as error:
+                raise _translated(address, error) from error
+            return iter(answer.stream(min_chunk_size=_CHUNK))
+
+        return io.BufferedReader(_Pieces(address, begin, offset))
 
     def _opened(self, address: str) -> tuple[Any, str]:
         found = _ADDRESS.fullmatch(address)
@@ -93,12 +103,18 @@ class ExternalBlobs:
 
 
 class _Pieces(io.RawIOBase):
-    """A stream of an object's pieces."""
+    """A stream of an object's pieces; what breaks is taken up again where it broke.
 
-    def __init__(self, address: str, pieces: Iterator[Any]) -> None:
+    The library gives every request half a minute, however large the object is.
+    """
+
+    def __init__(self, address: str, begin: Callable[[int], Iterator[Any]], offset: int) -> None:
         super().__init__()
         self._address = address
-        self._pieces = pieces
+        self._begin = begin
+        self._offset = offset
+        self._failures = 0
+        self._pieces = begin(offset)
         self._left = b""
 
     def readable(self) -> bool:
@@ -113,7 +129,13 @@ class _Pieces(io.RawIOBase):
             except StopIteration:
                 return 0
             except _failures() as error:
-                raise _translated(self._address, error) from error
+                self._failures += 1
+                if self._failures == _TRIES:
+                    raise _translated(self._address, error) from error
+                self._pieces = self._begin(self._offset)
+                continue
+            self._offset += len(self._left)
+            self._failures = 0
         data, self._left = self._left[: len(buffer)], self._left[len(buffer) :]
         buffer[: len(data)] = data
         return len(data)
@@ -123,31 +145,34 @@ def _open_azure(container: str, login: StorageLogin) -> Any:
     from obstore.store import AzureStore
 
     given = _read_connection(login.connection or "")
+    config: Any = {"use_emulator": True}
     if login.connection == _EMULATOR:
-        return AzureStore(container, config={"use_emulator": True}, client_options=_PLAIN)
+        return AzureStore(container, config=config, client_options=_PLAIN, retry_config=_RETRY)
     pairs = {
         "account_name": given.get("AccountName") or login.access_key,
         "account_key": given.get("AccountKey") or login.secret_key,
         "sas_key": given.get("SharedAccessSignature"),
         "endpoint": given.get("BlobEndpoint") or login.endpoint,
     }  # fmt: skip
-    config: Any = {key: value for key, value in pairs.items() if value}
+    config = {key: value for key, value in pairs.items() if value}
     plain = str(config.get("endpoint", "")).startswith("http://")
-    return AzureStore(container, config=config, client_options=_PLAIN if plain else None)
+    options = _PLAIN if plain else None
+    return AzureStore(container, config=config, client_options=options, retry_config=_RETRY)
 
 
 def _open_bucket(scheme: str, bucket: str, login: StorageLogin) -> Any:
     from obstore.store import GCSStore, S3Store
 
     if scheme == "gs":
-        return GCSStore(bucket)
+        return GCSStore(bucket, retry_config=_RETRY)
     pairs = {
         "endpoint": login.endpoint, "access_key_id": login.access_key,
         "secret_access_key": login.secret_key,
     }  # fmt: skip
     config: Any = {key: value for key, value in pairs.items() if value}
     plain = str(login.endpoint or "").startswith("http://")
-    return S3Store(bucket, config=config, client_options=_PLAIN if plain else None)
+    options = _PLAIN if plain else None
+    return S3Store(bucket, config=config, client_options=options, retry_config=_RETRY)
 
 
 _PLAIN: Any = {"allow_http": True}
@@ -172,6 +197,11 @@ def _translated(address: str, error: Exception) -> Exception:
     if isinstance(error, PermissionError) or name in _DENIED:
         return AccessDenied(
             f"{address}: no access ({name})", code="external_denied",
+            hint="storage of the environment file, or the variables of the storage's own tools",
+        )  # fmt: skip
+    if _MACHINE.search(str(error)):
+        return AccessDenied(
+            f"{address}: no login for the storage is known", code="external_denied",
             hint="storage of the environment file, or the variables of the storage's own tools",
         )  # fmt: skip
     if isinstance(error, ValueError):
