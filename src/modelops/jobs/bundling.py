@@ -5,21 +5,31 @@ from __future__ import annotations
 import contextlib
 import shutil
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from modelops import wiring
 from modelops.config.model import Config
 from modelops.jobs.documents import BundleFacts
-from modelops_contracts.errors import InvalidInput
+from modelops_contracts.digests import digest_bytes
+from modelops_contracts.errors import Conflict, InvalidInput
 from modelops_contracts.ports import ArtifactStore
 
 if TYPE_CHECKING:
     from modelops_bundle.project.project import Project
 
-__all__ = ["BundleChoice", "find_repository", "open_bundle_store", "split_reference"]
+__all__ = [
+    "BundleChoice",
+    "find_repository",
+    "open_bundle_store",
+    "own_tag",
+    "split_reference",
+]
+
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,35 +61,65 @@ def open_bundle_store(
     parallel = project.config.parallel
     store = wiring.open_artifacts(config, project.repository, parallel=parallel)
     facts = BundleFacts(project.repository, "", tag=project.default_tag)
+    shared = wiring.open_environment(config).registry is not None
     if not choice.dry_run:
-        pushed = _push(project, store, choice)
-        yield store, replace(facts, manifest=pushed), config
+        tag, pushed = _push(project, store, choice, shared=shared)
+        yield store, replace(facts, manifest=pushed, tag=tag), config
         return
     with _scratch(config) as place:
-        copy = _copy_of(project, store, choice, place.paths.home / "project")
+        tag, copy = _copy_of(project, store, choice, place.paths.home / "project", shared=shared)
         scratch_store = wiring.open_artifacts(place, project.repository)
-        pushed = _push(copy, scratch_store, choice)
-        yield scratch_store, replace(facts, manifest=pushed), place
+        _, pushed = _push(copy, scratch_store, choice, shared=shared)
+        yield scratch_store, replace(facts, manifest=pushed, tag=tag), place
 
 
-def _push(project: Project, store: Any, choice: BundleChoice) -> str:
+def own_tag(project: Project) -> str:
+    """The tag of this folder alone, on this machine."""
+    return f"run-{digest_bytes(str(project.root.resolve()).encode())[:12]}"
+
+
+def _push(project: Project, store: Any, choice: BundleChoice, *, shared: bool) -> tuple[str, str]:
+    """The tag that was pushed, and the digest of its manifest."""
     from modelops_bundle.transfer.push import push
 
-    return push(project, store, project.default_tag, allow_stale=choice.allow_stale).manifest
+    def attempt(tag: str, force: bool) -> tuple[str, str]:
+        done = push(project, store, tag, allow_stale=choice.allow_stale, force=force)
+        return tag, done.manifest
+
+    return _beside_others(project, attempt, shared=shared)
 
 
-def _copy_of(project: Project, store: Any, choice: BundleChoice, folder: Path) -> Project:
-    """A project with the files that a push would send, after every check a push makes."""
+def _beside_others(project: Project, attempt: Callable[[str, bool], T], *, shared: bool) -> T:
+    """Attempt a push under the project's tag, or, where that holds another project's work on the
+    same machine, under the folder's own: a run needs its bundle, not the name. In a registry the
+    name is everybody's, and who pushes has to decide."""
+    try:
+        return attempt(project.default_tag, False)
+    except Conflict as error:
+        if shared or error.code not in {"lost_update", "foreign_artifact"}:
+            raise
+    return attempt(own_tag(project), True)
+
+
+def _copy_of(
+    project: Project, store: Any, choice: BundleChoice, folder: Path, *, shared: bool
+) -> tuple[str, Project]:
+    """A project with the files that a push would send, after every check a push makes; and the
+    tag it would be pushed under."""
     from modelops_bundle.project.project import open_project
-    from modelops_bundle.transfer.push_plan import plan_push
+    from modelops_bundle.transfer.push_plan import PushPlan, plan_push
 
-    plan = plan_push(project, store, project.default_tag, allow_stale=choice.allow_stale)
+    def attempt(tag: str, force: bool) -> tuple[str, PushPlan]:
+        stale = choice.allow_stale
+        return tag, plan_push(project, store, tag, allow_stale=stale, force=force)
+
+    tag, plan = _beside_others(project, attempt, shared=shared)
     own = [path.relative_to(project.root) for path in project.storage.glob("*") if path.is_file()]
     for path in dict.fromkeys([*own, *(Path(row.path) for row in plan.rows)]):
         target = folder / path
         target.parent.mkdir(parents=True, exist_ok=True)
         shutil.copy2(project.root / path, target, follow_symlinks=False)
-    return open_project(folder)
+    return tag, open_project(folder)
 
 
 @contextlib.contextmanager

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from modelops.config.model import Config
+from modelops.jobs.bundling import own_tag
 from modelops.jobs.documents import JobPlan
 from modelops.jobs.folder import JobFolder
 from modelops.jobs.journal import read_lines
@@ -151,7 +152,8 @@ def _follows_the_project(folder: JobFolder, project_root: Path) -> bool:
     from modelops_bundle.project.project import open_project
 
     tag = folder.read_document(folder.bundle).get("tag", "")
-    return bool(tag == open_project(project_root).default_tag)
+    project = open_project(project_root)
+    return tag in {project.default_tag, own_tag(project)}
 
 
 def _plan_or_explain(

@@ -170,7 +170,7 @@ def plan_spec(
         given=Given(spec, options.targets, options.target_set),
         bundle=facts,
         job=planned.job,
-        warnings=_warnings(planned),
+        warnings=(*_warn_of_tag(facts, options, project_root), *_warnings(planned)),
         tags={**_tags_of(planned.spec), **options.tags},
         results_root=environment.results_root(project_root),
         dry_run=options.dry_run,
@@ -188,6 +188,17 @@ def _planning(options: SubmitOptions) -> PlanningOptions:
         unchecked=options.unchecked,
         keep=not options.dry_run,
     )
+
+
+def _warn_of_tag(facts: BundleFacts, options: SubmitOptions, root: Path) -> tuple[str, ...]:
+    """The project's own tag may hold the bundle of another folder."""
+    from modelops_bundle.project.project import open_project
+
+    wanted = open_project(root).default_tag
+    if options.bundle is not None or not options.auto or facts.tag == wanted:
+        return ()
+    kept = f"the bundle of this run is kept as {facts.repository}:{facts.tag}"
+    return (f"{facts.repository}:{wanted} holds another project's work; {kept}",)
 
 
 def _warnings(planned: Planned) -> tuple[str, ...]:
