@@ -24,31 +24,42 @@ _ANY_NAME = {
 }
 
 _CONTENT: tuple[tuple[str, re.Pattern[bytes]], ...] = (
-    ("private-key", re.compile(rb"-----BEGIN (?:[A-Z0-9]+ )*PRIVATE KEY-----")),
-    ("azure-account-key", re.compile(rb"AccountKey=[A-Za-z0-9+/]{20,}")),
-    ("azure-shared-access", re.compile(rb"SharedAccessSignature[= ]\S{10,}")),
-    ("signed-url", re.compile(rb"[?&]sig=[A-Za-z0-9%+/]{20,}")),
+    ("private-key", re.compile(rb"-----BEGIN (?:[A-Z0-9]+ )*PRIVATE KEY(?: BLOCK)?-----")),
+    ("azure-account-key", re.compile(
+        rb"AccountKey=[A-Za-z0-9+/]{20,}|(?i:AccountKey[\"']?\s?[:=]\s?[\"']?[a-z0-9+/]{60,})"
+    )),
+    ("azure-shared-access", re.compile(rb"SharedAccessSignature[= ][^\s=]{1,40}=\S{5,}")),
+    ("signed-url", re.compile(rb"[?&;]sig=[A-Za-z0-9%+/]{20,}")),
     ("aws-key-id", re.compile(rb"\b(?:AKIA|ASIA)[0-9A-Z]{16}\b")),
-    ("aws-secret", re.compile(rb"(?i)aws_secret_access_key[\"']?\s*[:=]\s*[\"']?[a-z0-9/+]{40}")),
+    ("aws-secret", re.compile(
+        rb"(?i)secret_?access_?key[\"']?\s{0,9}[:=]\s{0,9}[\"']?[a-z0-9/+]{40}"
+    )),
     ("github-token", re.compile(rb"\b(?:gh[pousr]_[A-Za-z0-9]{36,}|github_pat_[A-Za-z0-9_]{22,})")),
     ("gitlab-token", re.compile(rb"\bglpat-[A-Za-z0-9_-]{20,}")),
-    ("slack-token", re.compile(rb"\bxox[abeoprs]-[A-Za-z0-9-]{10,}")),
-    ("url-password", re.compile(rb"\b[a-z][a-z0-9+.-]*://[^\s/:@'\"]+:[^\s/@'\"${<*]+@[^\s/'\"]+")),
-)
+    ("slack-token", re.compile(
+        rb"\b(?:xox[abeoprs]-(?=[A-Za-z-]{0,99}\d)|xapp-\d-)[A-Za-z0-9-]{10,}"
+    )),
+    # All repeats are bounded: a text of a megabyte without blanks is looked through in one go.
+    ("url-password", re.compile(
+        rb"(?i)\b[a-z][a-z0-9+.-]{0,30}://[^\s/:@'\"]{0,200}:"
+        rb"(?!%[sd(]|(?:pass|passwd|password|pwd|pw|secret|token|x+|\.+)@)"
+        rb"[^\s/@'\",${<*]{1,500}@[^\s/'\"]"
+    )),
+)  # fmt: skip
 
 
 # What must be in a text, in small letters, for a rule to apply: looked for first, since that is
 # much faster than the patterns.
 _MARKS: dict[str, tuple[bytes, ...]] = {
-    "private-key": (b"private key-----",),
-    "azure-account-key": (b"accountkey=",),
+    "private-key": (b"private key",),
+    "azure-account-key": (b"accountkey",),
     "azure-shared-access": (b"sharedaccesssignature",),
     "signed-url": (b"sig=",),
     "aws-key-id": (b"akia", b"asia"),
-    "aws-secret": (b"aws_secret_access_key",),
+    "aws-secret": (b"accesskey", b"access_key"),
     "github-token": (b"ghp_", b"gho_", b"ghu_", b"ghs_", b"ghr_", b"github_pat_"),
     "gitlab-token": (b"glpat-",),
-    "slack-token": (b"xox",),
+    "slack-token": (b"xox", b"xapp-"),
     "url-password": (b"://",),
 }
 

@@ -42,6 +42,19 @@ CONTENTS = {
     "slack-token": ("xoxb-" + WORD * 3, WORD * 3),
     "url-password": ("postgres://me:" + WORD + "@db.example/x", WORD),
 }
+# The same rules in the spellings that other tools write.
+SPELLINGS = [
+    ("private-key", "-----BEGIN PGP " + "PRIVATE KEY BLOCK-----"),
+    ("azure-account-key", '{"Account' + 'Key": "' + WORD * 11 + '=="}'),
+    ("azure-account-key", "account" + "key = " + WORD * 11),
+    ("signed-url", "https://a.example/b?sv=1&amp;" + "sig=" + WORD * 5),
+    ("aws-secret", '"SecretAccess' + 'Key": "' + WORD * 5 + '"'),
+    ("aws-secret", "export AWS_SECRET_" + "ACCESS_KEY=" + WORD * 5),
+    ("slack-token", "xapp-1-" + "A0123-" + WORD * 2),
+    ("url-password", "redis://:" + WORD + "@cache.example:6379/0"),
+    ("url-password", "MYSQL://root:" + WORD + "@localhost/db"),
+    ("url-password", "https://me:p%40" + WORD + "@host.example/"),
+]
 INNOCENT = {
     "docs/keys.md": "The key of a model is its digest; see the .env file of your shell.",
     "environment.yml": "name: sir\n",
@@ -49,6 +62,13 @@ INNOCENT = {
     "urls.txt": "https://user@host.example/path http://localhost:8080/@x\n",
     "my.keys.csv": "AccountKey,1\n",
     "template.txt": "postgres://${USER}:${PASSWORD}@host/db\n",
+    "placeholder.md": "https://user:password@host.example/, or postgres://USER:PASS@host/db\n",
+    "connect.py": 'ADDRESS = "postgresql://%s:%s@%s/db" % read()\n',
+    "addresses.txt": "http://a.example:80,b@c.example\n",
+    "slack.md": "put your own xoxb-your-token-here into the settings of the bot\n",
+    "iot.md": "a SharedAccessSignature authentication is described elsewhere\n",
+    "keys.R": "Sys.getenv('AWS_SECRET_ACCESS_KEY') # aws_secret_access_key = settings.key\n",
+    "key.py": "AccountKey = read_the_key_of_the_account()\n",
 }
 
 
@@ -84,6 +104,18 @@ def test_contents(project: Project, tmp_path: Path, rule: str) -> None:
     error = refused_at_add_and_push(project, tmp_path, path, rule)
     assert "notes/plan.txt:2" in error
     assert hidden not in error
+
+
+@pytest.mark.parametrize(("rule", "text"), SPELLINGS)
+def test_other_spellings(rule: str, text: str) -> None:
+    assert check_content(f"first line\n{text}\n".encode()) == [(rule, 2)]
+
+
+@pytest.mark.parametrize("text", ["a.", "://", "http://a:", "AccountKey ", "xox-", "?sig=%"])
+def test_a_megabyte_of_odd_text_is_looked_through_in_one_go(text: str) -> None:
+    """A rule that begins anew at every letter would take minutes for one of them."""
+    size = guard.LARGEST_TEXT - len("://")
+    assert check_content((text * (size // len(text)) + "://").encode()) == []
 
 
 def refused_at_add_and_push(project: Project, tmp_path: Path, path: str, rule: str) -> str:
