@@ -79,7 +79,8 @@ def _detected(codebase: Codebase, found: Found, closure: Closure) -> set[str]:
         if path.endswith(".py") and path not in closure.broken:
             for text in _texts_of(codebase, path, found, closure):
                 names.update(_existing(codebase, path, text))
-    return names
+    # Python that is named by its path is loaded by it; what is imported is code already.
+    return names - set(closure.files)
 
 
 def _undeclared(
@@ -188,7 +189,7 @@ def _existing(codebase: Codebase, path: str, text: str) -> Iterator[str]:
     folder = posixpath.dirname(path)
     for candidate in (text, posixpath.join(folder, text)):
         clean = project_path(codebase.root, candidate)
-        if clean is None or clean.endswith(".py") or clean in {PROJECT_FILE, *LOCK_FILES}:
+        if clean is None or clean in {PROJECT_FILE, *LOCK_FILES}:
             continue
         if codebase.is_file(clean) and not codebase.ignore.is_ignored(clean):
             yield clean

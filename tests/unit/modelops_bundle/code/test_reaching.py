@@ -105,3 +105,26 @@ def test_a_helper_that_does_not_parse_is_reported(tmp_path: Path) -> None:
     root = make(tmp_path, {"targets/t.py": target, "helpers/h.py": helper})
     (root / "helpers/h.py").write_text("from targets.t import (\n", encoding="utf-8")
     assert states(root)["a"] == "broken"
+
+
+@pytest.mark.parametrize(
+    "call",
+    [
+        'runpy.run_path("helpers/plugin.py")',
+        'importlib.util.spec_from_file_location("plugin", "helpers/plugin.py")',
+        'Path(__file__).parent.parent / "helpers" / "plugin.py"',
+    ],
+)
+def test_python_that_is_loaded_by_its_path_counts(tmp_path: Path, call: str) -> None:
+    imports = "import importlib.util\nimport runpy\nfrom pathlib import Path"
+    target = TARGET.format(imports=imports, call=call)
+    root = make(tmp_path, {"targets/t.py": target, "helpers/plugin.py": "X = 1\n"})
+    assert states(root) == {"a": "ok", "b": "ok"}
+    (root / "helpers/plugin.py").write_text("X = 2\n", encoding="utf-8")
+    assert states(root) == {"a": "stale", "b": "ok"}
+
+
+def test_a_file_that_names_itself_is_no_data(tmp_path: Path) -> None:
+    target = TARGET.format(imports="", call='print("targets/t.py")')
+    root = make(tmp_path, {"targets/t.py": target})
+    assert [p.as_posix() for p in load_registry(root).targets["a"].data] == ["data/a.csv"]
