@@ -4,11 +4,18 @@ from __future__ import annotations
 
 import contextlib
 import os
+import re
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
-from modelops_contracts.errors import AccessDenied, Conflict, NotFound, Unavailable
+from modelops_contracts.errors import (
+    AccessDenied,
+    Conflict,
+    NotFound,
+    Unavailable,
+    explain_file_error,
+)
 
 __all__ = ["Objects", "open_objects"]
 
@@ -39,8 +46,8 @@ class Objects:
 
         with self._mapped(path):
             obstore.put(self._opened(), path, data, mode="create")
-        if self.folder is not None:
-            _sync(self.folder / path)
+            if self.folder is not None:
+                _sync(self.folder / path)
 
     def get(self, path: str) -> bytes:
         """The object's content. Raises NotFound."""
@@ -98,16 +105,39 @@ class Objects:
         ) as error:
             raise AccessDenied(f"no access to {path} in {self.where}") from error
         except (exceptions.BaseError, OSError) as error:
-            first_line = str(error).partition("\n")[0]
-            raise Unavailable(f"{path} in {self.where}: {first_line}") from error
+            raise _explained(path, self.where, error) from error
+
+
+def _explained(path: str, where: str, error: Exception) -> Unavailable:
+    """A full disk with its remedy, anything else in the vendor's words."""
+    number = _error_number(error)
+    if number is None:
+        first_line = str(error).partition("\n")[0]
+        return Unavailable(f"{path} in {where}: {first_line}")
+    known = OSError(number, os.strerror(number), f"{where}/{path}")
+    message, hint = explain_file_error(known)
+    return Unavailable(message, hint=hint, code="file_access", exit_code=1)
+
+
+def _error_number(error: Exception) -> int | None:
+    """errno; of obstore's errors it stands in their text only."""
+    if isinstance(error, OSError) and error.errno is not None:
+        return error.errno
+    found = re.search(r"\(os error (\d+)\)", str(error))
+    return int(found[1]) if found else None
 
 
 def _sync(path: Path) -> None:
-    for target in (path, path.parent):
-        descriptor = os.open(target, os.O_RDONLY)
-        try:
-            # Some network filesystems refuse to sync a directory; the rename has happened anyway.
-            with contextlib.suppress(OSError):
-                os.fsync(descriptor)
-        finally:
-            os.close(descriptor)
+    """Raises OSError: a network filesystem may find out only now that the disk is full."""
+    _sync_one(path)
+    # Some network filesystems refuse to sync a directory; the rename has happened anyway.
+    with contextlib.suppress(OSError):
+        _sync_one(path.parent)
+
+
+def _sync_one(path: Path) -> None:
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
