@@ -49,6 +49,12 @@ _REDIRECTS = frozenset({301, 302, 303, 307, 308})
 _CLOUDS = (".azurecr.io", ".amazonaws.com", ".pkg.dev", "gcr.io", "ghcr.io", "docker.io")
 
 
+_UNTRUSTED = (
+    "registry.ca_file of the environment, or MODELOPS_CA_BUNDLE, names the certificate to trust; "
+    "for another name or date ask who runs the registry"
+)
+
+
 @dataclass(frozen=True, slots=True)
 class Patience:
     """How long to wait for what, in seconds."""
@@ -106,6 +112,10 @@ class RegistryHttp:
             raise InvalidInput(f"plain_http: {host} is reached through https only")
         self._plain = is_loopback(host) and ca_file is None if plain_http is None else plain_http
         self.base = f"{'http' if self._plain else 'https'}://{serving_host(host)}"
+        try:
+            split_address(self.base)
+        except UnsoundAddress as error:
+            raise InvalidInput(f"the registry {host}: {error}", code="registry_host") from None
         trusted = tuple(path for path in (ca_file, also_trust) if path is not None)
         self._pool = Connections(parallel=parallel, ca_files=trusted, proxies=proxies)
         encrypted = not self._plain or is_loopback(host)
@@ -302,6 +312,8 @@ class RegistryHttp:
     def _lost(self, what: str, error: Exception) -> Unavailable:
         cause = cause_of(error)
         found = self.broken(what, cause)
+        if isinstance(error, SSLError) and "CERTIFICATE_VERIFY_FAILED" in cause:
+            found.hint = _UNTRUSTED
         hopeless = isinstance(error, SSLError | NameResolutionError) or (
             isinstance(error, NewConnectionError) and not self._answered
         )

@@ -6,8 +6,6 @@ The registry's name leads to this machine through a proxy, and its certificate i
 from __future__ import annotations
 
 import json
-import shutil
-import subprocess
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,32 +19,17 @@ from modelops_bundle.oci.proxies import ProxySettings
 from modelops_bundle.oci.remote import RemoteStore
 from modelops_contracts.auth import Credential
 from support.azurite import find_azurite
+from support.certificates import make_certificate
 from support.consoles import Consoles, Ran
 from support.format_one import push_format_one
 from support.projects import make_registered
 from support.proxies import SmallProxy
 from support.raw_server import RawServer, Request, answer
 from support.registry_faults import FaultyRegistry
-from support.testbed import skip_or_fail
 
 HOST = "team.azurecr.io"
 FEDERATED, IDENTITY = "federated-canary-1", "identity-canary-2"
 PROXY_LOGIN = ("proxy-user", "proxy-canary-3")
-
-
-def make_certificate(folder: Path, name: str, *, days: int = 2) -> tuple[Path, Path]:
-    """Return the files of a certificate for a name, signed by itself, and of its key."""
-    if shutil.which("openssl") is None:
-        skip_or_fail("there is no openssl here")
-    folder.mkdir(exist_ok=True)
-    certificate, key = folder / "cert.pem", folder / "key.pem"
-    subprocess.run(
-        ["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", str(days),
-         "-subj", f"/CN={name}", "-addext", f"subjectAltName=DNS:{name}",
-         "-keyout", key, "-out", certificate],
-        check=True, stderr=subprocess.DEVNULL,
-    )  # fmt: skip
-    return certificate, key
 
 
 def give_identity(request: Request) -> bytes:

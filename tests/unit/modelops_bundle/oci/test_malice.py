@@ -17,7 +17,13 @@ from modelops_bundle.oci.auth import GivenCredential, parse_challenges
 from modelops_bundle.oci.http import Patience
 from modelops_bundle.oci.remote import RemoteStore
 from modelops_contracts.auth import Credential
-from modelops_contracts.errors import AccessDenied, IntegrityError, ModelOpsError, Unavailable
+from modelops_contracts.errors import (
+    AccessDenied,
+    IntegrityError,
+    InvalidInput,
+    ModelOpsError,
+    Unavailable,
+)
 from modelops_contracts.testing.artifact_store import digest_of
 from support.raw_server import RawServer, Request, Respond, answer
 
@@ -113,6 +119,12 @@ def test_a_token_service_without_a_name_is_said(serve: Serve) -> None:
     server = serve(lambda _: answer(401, {"WWW-Authenticate": "Bearer"}))
     with pytest.raises(AccessDenied, match="names no service"):
         open_store(server).resolve("v1")
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1:99999", "registry.example.org:0"])
+def test_ports_that_are_none(host: str) -> None:
+    with pytest.raises(InvalidInput, match=host):
+        RemoteStore(host, "team/seir")
 
 
 # --- without end -------------------------------------------------------------------------------

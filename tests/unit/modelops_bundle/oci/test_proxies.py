@@ -13,6 +13,7 @@ from modelops_bundle.oci.remote import RemoteStore
 from modelops_contracts.auth import Credential
 from modelops_contracts.errors import AccessDenied, InvalidInput, Unavailable
 from modelops_contracts.testing.artifact_store import digest_of
+from support.certificates import make_certificate
 from support.proxies import SmallProxy
 from support.registries import find_registry
 from support.registry_faults import FaultyRegistry
@@ -137,3 +138,14 @@ def test_certificates_beside_those_of_the_machine(tmp_path: Path) -> None:
     (tmp_path / "ca.pem").write_text("no certificate")
     with pytest.raises(InvalidInput, match=r"ca\.pem is no readable file of certificates"):
         RemoteStore(real.address, "a", also_trust=tmp_path / "ca.pem")
+
+
+def test_a_certificate_that_is_not_trusted_says_how_to_trust_it(tmp_path: Path) -> None:
+    certificate = make_certificate(tmp_path / "tls", "registry.example.org")
+    with FaultyRegistry(certificate=certificate) as registry:
+        for trusted, words in ((None, "self-signed"), (certificate[0], "not valid for")):
+            store = RemoteStore(registry.address, "a/b", plain_http=False, also_trust=trusted)
+            with pytest.raises(Unavailable, match=words) as caught:
+                store.tags()
+            assert "MODELOPS_CA_BUNDLE" in str(caught.value.hint)
+            store.http.close()
