@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
 __all__ = ["StudyInterrupted", "StudyRun", "simulating"]
 
+_LABELS = ("param_id", "scenario", "replicate")
 #: Parameter sets a service is told of before they are needed.
 _AHEAD = 64
 
@@ -266,6 +267,7 @@ def _labelled(
         stacked = pl.concat(tables, how="vertical")
     except pl.exceptions.PolarsError:  # the model's tables differ in columns or their types
         stacked = pl.concat(tables, how="diagonal_relaxed")
+    stacked = stacked.rename(_renamed(stacked.columns))
     owners = np.array([owner for owner, _ in frames], dtype=np.int64)
     of_row = pl.Series("owner", np.repeat(owners, [frame.height for frame in tables]))
     columns = [
@@ -277,6 +279,19 @@ def _labelled(
         seeds = seed_column([label["seed"] for label in labels])
         stacked = stacked.with_columns(seeds.gather(of_row))
     return stacked.select(*columns, "seed", pl.exclude("seed"))
+
+
+def _renamed(columns: Sequence[str]) -> dict[str, str]:
+    """Other names for columns of the model that are called like one of ours: ``scenario__own``."""
+    taken, names = set(columns), {}
+    for column in columns:
+        if column in _LABELS:
+            own = f"{column}__own"
+            while own in taken:
+                own += "__own"
+            taken.add(own)
+            names[column] = own
+    return names
 
 
 def _parameter_row(row: StudyRow) -> dict[str, Any]:

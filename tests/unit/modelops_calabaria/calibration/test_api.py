@@ -303,6 +303,17 @@ class TestRunStudy:
         assert study.parameters.height == 3
         assert study.outputs["in_bed"].height == 3 * 2 * 14
 
+    def test_columns_of_the_model_that_are_called_like_labels_are_kept(self) -> None:
+        class Labelled(School):
+            @model_output("in_bed")
+            def in_bed(self, raw: Any, seed: int) -> pl.DataFrame:
+                return pl.DataFrame({"param_id": ["mine"], "scenario": [3], "scenario__own": [4]})
+
+        study = run_study(Labelled, [{"beta": 1.7, "gamma": 0.5, "k": 10.0}])
+        (row,) = study.outputs["in_bed"].rows(named=True)
+        assert (row["scenario"], row["param_id__own"]) == ("baseline", "mine")
+        assert (row["scenario__own"], row["scenario__own__own"]) == (4, 3)
+
     def test_a_study_keeps_its_scenario_configuration_and_outputs(self) -> None:
         class Town(School):
             CONFIG = ConfigurationSpace([ConfigSpec("days", 3), ConfigSpec("first", 0)])
