@@ -16,6 +16,7 @@ from modelops_bundle.oci.external import ExternalBlobs
 from modelops_bundle.oci.reference import is_digest
 from modelops_bundle.oci.verifying import OtherBytes, VerifyingReader
 from modelops_bundle.project.config import check_tag, is_repository
+from modelops_bundle.project.project import sweep_leftovers
 from modelops_contracts.atomic import FileLock, write_atomically
 from modelops_contracts.errors import Conflict, IntegrityError, InvalidInput, NotFound, nearest
 from modelops_contracts.expected import ANYTHING, Expected
@@ -28,7 +29,8 @@ class LayoutStore:
     """One repository below a directory: `<path>/<repository>/{oci-layout,index.json,blobs}`.
 
     Nothing is created before the first write. Blobs are read-only files, written whole or not at
-    all; tags live in `index.json` and move by compare-and-swap under a lock.
+    all; tags live in `index.json` and move by compare-and-swap under a lock. What a killed writer
+    left is removed an hour later by the next one.
     """
 
     def __init__(
@@ -39,6 +41,7 @@ class LayoutStore:
         self.root = Path(path).absolute() / repository
         self.repository = repository
         self.external = external or ExternalBlobs()
+        self._swept = False
 
     @property
     def location(self) -> str:
@@ -175,6 +178,10 @@ class LayoutStore:
         marker = self.root / "oci-layout"
         if not marker.exists():
             write_atomically(marker, '{"imageLayoutVersion":"1.0.0"}')
+        if not self._swept:
+            self._swept = True
+            sweep_leftovers(self.root / "blobs" / "sha256")
+            sweep_leftovers(self.root)
 
     def _manifests(self) -> list[dict[str, Any]]:
         path = self.root / "index.json"
