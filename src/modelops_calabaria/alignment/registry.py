@@ -13,7 +13,7 @@ from modelops_calabaria.alignment.join import AsofJoin, ExactJoin, column_names
 from modelops_calabaria.alignment.metric import MetricAlignment
 from modelops_calabaria.alignment.strategy import (
     AlignmentStrategy,
-    align_compared,
+    align_selected,
     read_observed,
 )
 from modelops_contracts.errors import Conflict, InvalidValue, nearest
@@ -35,7 +35,11 @@ def make_alignment(
 
 
 def register_alignment(name: str, factory: AlignmentFactory, *, replace: bool = False) -> None:
-    """Make ``factory(on, by=None, **options)`` known as ``name``, at once also to JoinAlignment."""
+    """Make ``factory(on, by=None, **options)`` known as ``name``, at once also to JoinAlignment.
+
+    Raises Conflict for a name that is taken, InvalidValue for a name or factory that is none.
+    """
+    _check_offer(name, factory)
     if name in ALIGNMENT_STRATEGIES and not replace:
         raise Conflict(
             f"an alignment named {name!r} exists already",
@@ -86,6 +90,16 @@ def _built(
         return build(*args, **options)
     except TypeError as error:
         raise InvalidValue(f"alignment {mode!r} has no option like that: {error}") from error
+
+
+def _check_offer(name: object, factory: object) -> None:
+    if not isinstance(name, str) or not name.strip():
+        raise InvalidValue(f"the name of an alignment is a word, got {name!r}")
+    if not callable(factory):
+        raise InvalidValue(
+            f"alignment {name!r}: {factory!r} is no factory",
+            hint="give a function or class: factory(on, by=None, **options) -> strategy",
+        )
 
 
 class _Strategies(Mapping[str, AlignmentFactory]):
@@ -173,7 +187,7 @@ class JoinAlignment:
     def align_columns(
         self, observed: pl.DataFrame, simulated: object, columns: Sequence[str] | None
     ) -> AlignedData:
-        return align_compared(self.strategy, observed, simulated, columns)
+        return align_selected(self.strategy, observed, simulated, columns)
 
     def __repr__(self) -> str:
         return f"JoinAlignment(mode={self.mode!r}, on={self.on})"

@@ -16,7 +16,7 @@ from modelops_calabaria.alignment import (
     make_alignment,
     register_alignment,
 )
-from modelops_contracts.errors import Conflict
+from modelops_contracts.errors import Conflict, InvalidValue
 from support.scoring import frame
 
 
@@ -85,3 +85,10 @@ def test_installed_packages_add_names(tmp_path: Path, monkeypatch: pytest.Monkey
     assert "fuzzy" in ALIGNMENT_STRATEGIES
     with pytest.raises(Conflict):
         register_alignment("fuzzy", ExactJoin)
+
+
+@pytest.mark.parametrize(("name", "factory"), [("", ExactJoin), (3, ExactJoin), ("mine", "x")])
+def test_what_is_no_offer_is_refused_when_it_is_made(name: object, factory: object) -> None:
+    with pytest.raises(InvalidValue, match=r"is a word|is no factory"):
+        register_alignment(name, factory)  # type: ignore[arg-type]
+    assert name not in ALIGNMENT_STRATEGIES

@@ -13,6 +13,7 @@ import polars as pl
 import pytest
 
 from modelops_calabaria.alignment import (
+    AlignedData,
     AlignmentError,
     BadOutputError,
     ExactJoin,
@@ -303,6 +304,27 @@ def test_users_functions_are_covered_too() -> None:
     strict = LikelihoodTarget("t", "out", OBSERVED, ExactJoin("day"), mine)
     with pytest.raises(AlignmentError):
         strict.evaluate([SHORT])
+
+
+@pytest.mark.parametrize(
+    ("kept", "words"),
+    [("rows", "2 replicates of 3 rows; 2 of 4"), ("replicates", "1 replicates of 4 rows; 2 of 4")],
+)
+def test_a_users_strategy_that_loses_rows_is_refused(kept: str, words: str) -> None:
+    """Nothing is scored on fewer rows than were observed, whoever aligned them."""
+
+    class Lossy:
+        on = ("day",)
+
+        def align(self, observed: pl.DataFrame, simulated: Any) -> AlignedData:
+            data = ExactJoin("day").align(observed, simulated).data
+            chosen = pl.col("day") < 4 if kept == "rows" else pl.col("__replicate") == 0
+            return AlignedData(data.filter(chosen), ["day"], "__replicate")
+
+    target = LossTarget("cases", "out", OBSERVED, Lossy(), annealed_mse("y"))  # type: ignore[arg-type]
+    with pytest.raises(AlignmentError, match=f"target cases, .*Lossy gives {words}") as caught:
+        target.evaluate([FULL, FULL])
+    assert caught.value.reason == "COVERAGE"
 
 
 def test_errors_of_evaluators_say_where() -> None:
