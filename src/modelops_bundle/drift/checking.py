@@ -15,6 +15,7 @@ from modelops_bundle.code.entries import (
     describe_entry,
 )  # fmt: skip
 from modelops_bundle.drift.checked import CheckedEntry, CheckedRegistry
+from modelops_bundle.drift.choices import effective_registration
 from modelops_bundle.drift.cross_checks import REFRESH, check_ids, check_outputs, check_sets, listed
 from modelops_bundle.findings import Finding, Fix
 from modelops_contracts.discovery import (
@@ -31,24 +32,11 @@ from modelops_contracts.registry import (
     Entry,
     Kind,
     ModelEntry,
-    Registration,
     Source,
     TargetEntry,
 )
 
 ENTRYPOINT = re.compile(r"[^\W\d]\w*(?:\.[^\W\d]\w*)*:[^\W\d]\w*")
-
-
-def effective_registration(entry: Entry) -> Registration:
-    """Return the user's choices, which older files leave to be read from the lists."""
-    if entry.fingerprint is None and not entry.registration.to_dict():
-        return Registration(
-            data=[path.as_posix() for path in entry.data],
-            code=[path.as_posix() for path in entry.code],
-            # Where the code says it, the code wins; a plain function says nothing.
-            model_output=entry.model_output if isinstance(entry, TargetEntry) else None,
-        )
-    return entry.registration
 
 
 def check_registry(codebase: Codebase, registry: BundleRegistry) -> CheckedRegistry:

@@ -14,11 +14,11 @@ from modelops_bundle.drift.changes import Change, Decision
 from modelops_bundle.drift.checked import CheckedEntry
 from modelops_bundle.drift.checking import (
     check_registry,
-    effective_registration,
     find_symbol,
     is_named,
     unverified_symbol,
 )
+from modelops_bundle.drift.choices import choices_to_record
 from modelops_bundle.drift.planning import Planner, RegisterOptions, RegistryPlan
 from modelops_bundle.drift.registration import choose_id, definitions_of
 from modelops_bundle.drift.renames import Candidate, Lost, Match, is_only_proposal, match_renames
@@ -98,7 +98,7 @@ def _refresh_entry(
         found = next(
             f for f in new if (f.path, f.name) == (match.candidate.path, match.candidate.symbol)
         )
-        registration = effective_registration(item.entry)
+        registration = choices_to_record(planner.codebase, found, item.entry)
         entry_id = choose_id(found, item.id, item.entry, registration, RegisterOptions())
         planner.put(found, entry_id, registration, old_id=item.id, reasons=_why(match))
         change = planner.changes[-1]
@@ -121,7 +121,7 @@ def _refresh_entry(
     known = find_symbol(planner.codebase, item.kind, path, symbol, named=named)
     known = known or unverified_symbol(planner.codebase, item.entry)
     assert known is not None, "an entry that was described has a definition"
-    registration = effective_registration(item.entry)
+    registration = choices_to_record(planner.codebase, known, item.entry)
     entry_id = choose_id(known, item.id, item.entry, registration, RegisterOptions())
     planner.put(known, entry_id, registration, old_id=None if entry_id == item.id else item.id)
 

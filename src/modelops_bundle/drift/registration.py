@@ -10,13 +10,13 @@ from modelops_bundle.code.data_files import Found
 from modelops_bundle.code.entries import derive_id
 from modelops_bundle.drift.candidates import candidate_of, lost_entry
 from modelops_bundle.drift.checking import (
-    effective_registration,
     find_symbol,
     is_named,
     models_of,
     targets_of,
     unverified_symbol,
 )  # fmt: skip
+from modelops_bundle.drift.choices import choices_to_record
 from modelops_bundle.drift.planning import Planner, RegisterOptions, RegistryPlan
 from modelops_bundle.drift.renames import Match, match_renames
 from modelops_bundle.drift.selecting import exclude_names, select_names
@@ -219,7 +219,10 @@ def _register(
     )  # fmt: skip
     old_id = known or (match.lost.id if match is not None else None)
     previous = planner.entries(kind)[old_id] if old_id is not None else None
-    registration = merge_registration(previous, options, planner.codebase)
+    base = Registration()
+    if previous is not None:
+        base = choices_to_record(planner.codebase, item, previous)
+    registration = merge_registration(base, options)
     entry_id = choose_id(item, old_id, previous, registration, options)
     if options.id is not None:
         registration = replace(registration, id="explicit")
@@ -249,11 +252,8 @@ def choose_id(
     return derive_id(item)
 
 
-def merge_registration(
-    previous: Entry | None, options: RegisterOptions, codebase: Codebase | None = None
-) -> Registration:
+def merge_registration(base: Registration, options: RegisterOptions) -> Registration:
     """Return the recorded choices with those given now laid over them."""
-    base = effective_registration(previous) if previous is not None else Registration()
     given: dict[str, object] = {}
     if options.data is not None:
         given["data"] = list(options.data)
