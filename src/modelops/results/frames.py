@@ -6,11 +6,12 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from modelops.results.layout import KEY_COLUMNS, stored_name
+from modelops_calabaria.stacking import stack_tables
 
 if TYPE_CHECKING:
     import polars as pl
 
-__all__ = ["collect", "drop_repeated_keys", "stack", "take_ranges"]
+__all__ = ["collect", "drop_repeated_keys", "take_ranges"]
 
 _ORDER = "__order"
 
@@ -43,54 +44,9 @@ def collect(pieces: Sequence[pl.DataFrame], sim_keys: pl.Series) -> pl.DataFrame
     if not pieces:
         schema = index_schema()
         return pl.DataFrame(schema={column: schema[column] for column in KEY_COLUMNS})
-    joined = stack(pieces).sort(_ORDER, maintain_order=True)
+    joined = stack_tables(pieces).sort(_ORDER, maintain_order=True)
     keys = sim_keys.gather(joined[_ORDER]).alias("sim_key")
     return drop_repeated_keys(joined.drop(_ORDER).insert_column(0, keys))
-
-
-def stack(frames: Sequence[pl.DataFrame]) -> pl.DataFrame:
-    """All rows of frames whose columns may differ: missing ones are null, types are widened.
-
-    Columns whose types have nothing in common become text.
-    """
-    import polars as pl
-
-    try:
-        return pl.concat(frames, how="diagonal_relaxed")
-    except (pl.exceptions.SchemaError, pl.exceptions.InvalidOperationError):
-        clashing = _clashing(frames)
-        return pl.concat([_as_text(frame, clashing) for frame in frames], how="diagonal_relaxed")
-
-
-def _clashing(frames: Sequence[pl.DataFrame]) -> list[str]:
-    """Columns that alone cannot be stacked."""
-    names = dict.fromkeys(name for frame in frames for name in frame.columns)
-    return [
-        name
-        for name in names
-        if not _stackable([frame.select(name) for frame in frames if name in frame.columns])
-    ]
-
-
-def _stackable(columns: Sequence[pl.DataFrame]) -> bool:
-    import polars as pl
-
-    try:
-        pl.concat(columns, how="vertical_relaxed")
-    except (pl.exceptions.SchemaError, pl.exceptions.InvalidOperationError):
-        return False
-    return True
-
-
-def _as_text(frame: pl.DataFrame, columns: Sequence[str]) -> pl.DataFrame:
-    import polars as pl
-
-    changes = [
-        pl.Series(name, [None if value is None else str(value) for value in frame[name]], pl.String)
-        for name in columns
-        if name in frame.columns
-    ]
-    return frame.with_columns(changes)
 
 
 def drop_repeated_keys(frame: pl.DataFrame) -> pl.DataFrame:

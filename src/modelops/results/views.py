@@ -12,8 +12,8 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from modelops.results.frames import stack
 from modelops.results.membership import read_members, read_scores, read_trials
+from modelops_calabaria.stacking import stack_tables
 from modelops_contracts.errors import InvalidInput, nearest
 
 if TYPE_CHECKING:
@@ -92,7 +92,7 @@ def parameter_table(members: pl.DataFrame) -> pl.DataFrame:
         kind = tuple(f"{name}:{type(value).__name__}" for name, value in row.items())
         rows.setdefault(kind, []).append({"param_id": param_id, **row, "__order": number})
     frames = [pl.DataFrame(listed, infer_schema_length=None) for listed in rows.values()]
-    return stack(frames).sort("__order").drop("__order")
+    return stack_tables(frames).sort("__order").drop("__order")
 
 
 def _output_table(store: ResultsStore, members: pl.DataFrame, output: str) -> pl.DataFrame:
@@ -103,7 +103,7 @@ def _output_table(store: ResultsStore, members: pl.DataFrame, output: str) -> pl
     place_of_set = pl.col("__order").min().over("param_id").alias("__set")
     ordered = ordered.with_columns(place_of_set).sort("__set", "replicate", "__order")
     frames = [store.frame(code, output, keys) for code, keys in _by_code(ordered).items()]
-    rows = stack(frames).drop("param_id", "replicate", "seed")
+    rows = stack_tables(frames).drop("param_id", "replicate", "seed")
     own = [column for column in rows.columns if column != "sim_key"]
     keys = ordered.select("sim_key", "param_id", "replicate", "seed").with_row_index("__order")
     joined = rows.with_row_index("__row").join(keys, on="sim_key", how="inner")

@@ -16,6 +16,7 @@ from modelops_calabaria.calibration.local import (
 from modelops_calabaria.calibration.remote import ServiceModel
 from modelops_calabaria.calibration.stopping import stopping_on_interrupt
 from modelops_calabaria.calibration.studies import StudyResult, StudyRow
+from modelops_calabaria.stacking import stack_tables
 from modelops_calabaria.tables import seed_column
 from modelops_contracts.errors import Interrupted
 from modelops_contracts.ports import Reporter, SimulationService
@@ -263,10 +264,7 @@ def _labelled(
     import polars as pl
 
     tables = [frame for _, frame in frames]
-    try:
-        stacked = pl.concat(tables, how="vertical")
-    except pl.exceptions.PolarsError:  # the model's tables differ in columns or their types
-        stacked = pl.concat(tables, how="diagonal_relaxed")
+    stacked = stack_tables(tables)
     stacked = stacked.rename(_renamed(stacked.columns))
     owners = np.array([owner for owner, _ in frames], dtype=np.int64)
     of_row = pl.Series("owner", np.repeat(owners, [frame.height for frame in tables]))
