@@ -183,11 +183,10 @@ class Console:
 
     def hang_up(self) -> None:
         """The terminal is gone: what would be written to it goes nowhere from now on."""
-        nowhere = os.open(os.devnull, os.O_WRONLY)
-        for stream, screen in ((self.out, self.screen), (self.err, self.err_screen)):
-            if stream is not None and screen.terminal:
-                os.dup2(nowhere, stream.fileno())
-        os.close(nowhere)
+        shown = ((self.out, self.screen), (self.err, self.err_screen))
+        lead_nowhere(
+            [stream.fileno() for stream, screen in shown if stream is not None and screen.terminal]
+        )
 
     def note(self, text: str) -> None:
         if not self.quiet:
@@ -222,6 +221,14 @@ class Console:
         if not answer:
             write(self.err, "\n")
         return answer.strip().lower() in {"y", "yes"}
+
+
+def lead_nowhere(descriptors: Iterable[int]) -> None:
+    """What is written there from now on is lost."""
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    for descriptor in descriptors:
+        os.dup2(nowhere, descriptor)
+    os.close(nowhere)
 
 
 @contextmanager

@@ -6,9 +6,9 @@ import re
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TextIO
 
-from modelops.cli._console import PLAIN, RED, Screen, look_at, while_somebody_listens, write
+from modelops.cli._console import PLAIN, RED, Screen, lead_nowhere, look_at, write
 from modelops_contracts.errors import Detail, ModelOpsError, explain_file_error, is_disk_full
 
 USAGE, INTERRUPTED = 2, 130
@@ -131,13 +131,23 @@ def from_unexpected(error: BaseException, console: str, arguments: Sequence[str]
 def print_report(told: ErrorReport, arguments: Sequence[str]) -> None:
     """Write the text form to stderr, and with --json the value to stdout."""
     screen = stderr_screen(arguments)
-    with while_somebody_listens():
-        write(sys.stderr, "".join(f"{line}\n" for line in error_lines(told, screen)))
+    write_if_possible(sys.stdout, "")  # what is left of an answer that could not be written
+    write_if_possible(sys.stderr, "".join(f"{line}\n" for line in error_lines(told, screen)))
     if wants_json(arguments):
         from modelops.cli._json import one_line
 
-        with while_somebody_listens():
-            write(sys.stdout, one_line(error_value(told)) + "\n", encoding="utf-8")
+        write_if_possible(sys.stdout, one_line(error_value(told)) + "\n", encoding="utf-8")
+
+
+def write_if_possible(stream: TextIO | None, text: str, encoding: str | None = None) -> None:
+    """The last word of a command. A stream that does not take it (nobody listens, the disk behind
+    it is full) must not be tried again when the interpreter ends: that would change the exit code.
+    """
+    try:
+        write(stream, text, encoding)
+    except OSError:
+        assert stream is not None
+        lead_nowhere([stream.fileno()])
 
 
 def stderr_screen(arguments: Sequence[str]) -> Screen:

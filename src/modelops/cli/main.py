@@ -54,6 +54,8 @@ def end_as_interrupted() -> None:
 
     def interrupt(number: int, frame: object) -> None:
         if number == signal.SIGHUP:
+            from modelops.cli._console import lead_nowhere
+
             lead_nowhere(terminals)
         raise KeyboardInterrupt
 
@@ -106,16 +108,8 @@ def flush() -> None:
 
 def leave_quietly() -> int:
     """The reader of stdout went away, as `head` does: that is no failure."""
+    from modelops.cli._console import lead_nowhere
+
     # What is still in the buffer must not be written again when the interpreter shuts down.
     lead_nowhere([STDOUT])
     return 0
-
-
-def lead_nowhere(descriptors: list[int]) -> None:
-    """What is written there from now on is lost."""
-    import os
-
-    nowhere = os.open(os.devnull, os.O_WRONLY)
-    for descriptor in descriptors:
-        os.dup2(nowhere, descriptor)
-    os.close(nowhere)

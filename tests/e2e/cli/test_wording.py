@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import subprocess
+from pathlib import Path
+
 import pytest
 
-from support.consoles import Consoles
+from support.consoles import BIN, Consoles
 
 
 @pytest.mark.parametrize("command", ["mops jobs list", "mops results list"])
@@ -47,3 +50,24 @@ def test_a_mistake_on_the_command_line_names_the_command_and_its_help(eggs: Cons
         assert refused.code == 2, refused
         assert refused.err.startswith(f"error: {path}: {message}")
         assert refused.err.endswith(f"\nhint: {path} --help\n")
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs /dev/full")
+@pytest.mark.parametrize("command", ["jobs list --json", "jobs list", "jobs show --json"])
+def test_an_answer_that_cannot_be_written_is_an_error_without_a_traceback(
+    eggs: Consoles, command: str
+) -> None:
+    with Path("/dev/full").open("w") as full:
+        done = subprocess.run(
+            [BIN / "mops", *command.split()],
+            cwd=eggs.folder,
+            env=eggs.environment(),
+            stdout=full,
+            stderr=subprocess.PIPE,
+            encoding="utf-8",
+            check=False,
+        )
+    assert done.returncode in {1, 2}
+    assert "Traceback" not in done.stderr
+    assert "Exception" not in done.stderr
+    assert "error: " in done.stderr

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
 
 from modelops.cli._call import Call
-from modelops.cli._console import Screen, duration, figure, pairs
+from modelops.cli._console import Screen, duration, figure, pairs, plural
 
 if TYPE_CHECKING:
     from modelops.jobs.folder import JobFolder
@@ -159,8 +159,9 @@ def job_lines(job: Job, screen: Screen) -> Iterator[str]:
 
 def progress_note(job: Job) -> str:
     parts = [f"{job.failed} failed"] if job.failed else []
-    if job.reused:
-        parts.append(f"{job.reused} reused")
+    if job.reused:  # simulations, which is not what a calibration counts
+        what = plural(job.reused, "simulation") if job.kind == "calibration" else job.reused
+        parts.append(f"{what} reused")
     if job.rate:
         parts.append(f"{job.rate:.3g}/s")
     if job.eta:
