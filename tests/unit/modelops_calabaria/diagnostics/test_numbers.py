@@ -14,7 +14,8 @@ import pytest
 from modelops_calabaria.calibration.result import CalibrationResult
 from modelops_calabaria.diagnostics.numbers import diagnose
 from modelops_calabaria.outcome.findings import Finding, worst_severity
-from modelops_contracts.types import TargetScore
+from modelops_contracts.evaluation import ReplicateFailure
+from modelops_contracts.types import ErrorInfo, TargetScore
 from support.toy_calibration import FunctionProvider, calibrate_plan, make_plan, predictive_table
 
 SPACE = {"a": {"lower": 0.0, "upper": 1.0}, "b": {"lower": 0.0, "upper": 1.0}}
@@ -84,6 +85,18 @@ def test_zero_likelihood(sound: CalibrationResult, share: float, expected: str |
 def test_a_winner_without_likelihood_fails(sound: CalibrationResult) -> None:
     impossible = with_best(sound, objective=math.inf, reason="ZERO_LIKELIHOOD")
     assert codes(impossible)["ZERO_LIKELIHOOD"] == "FAIL"
+
+
+def test_a_winner_that_failed_when_it_was_confirmed_is_no_impossible_one(
+    sound: CalibrationResult,
+) -> None:
+    failure = ReplicateFailure(0, 77, ErrorInfo("ValueError", "negative rate"))
+    broken = with_best(sound, objective=math.inf, reason="SIM_FAILED", failures=(failure,))
+    assert "ZERO_LIKELIHOOD" not in codes(broken)
+    (finding,) = [f for f in diagnose(broken) if f.code == "FAILED_TRIALS"]
+    assert finding.severity == "FAIL"
+    assert "SIM_FAILED: ValueError: negative rate" in finding.message
+    assert "seed 77" in finding.action
 
 
 @pytest.mark.parametrize(("ess", "expected"), [(40, None), (20, "WARN"), (5, "FAIL")])
