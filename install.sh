@@ -107,10 +107,11 @@ version_at_least() {
 
 # --- running other programs ---
 process_start() { if [ -r "/proc/$1/stat" ]; then sed 's/.*) //' "/proc/$1/stat" | cut -d ' ' -f 20; else ps -o lstart= -p "$1"; fi 2>/dev/null || :; }
+log() { printf '%s\n' "$1" >>"$LOG" 2>/dev/null || :; }
 attend() { # As a child, so that a signal to us is answered at once; and known, so that a later run can wait for an orphan.
     "$@" </dev/null &
     CHILD=$! attended=0
-    [ -z "$LOCKED" ] || printf '%s %s\n' "$CHILD" "$(process_start "$CHILD")" >"$LOCK/child"
+    [ -z "$LOCKED" ] || printf '%s %s\n' "$CHILD" "$(process_start "$CHILD")" >"$LOCK/child" || :
     wait "$CHILD" || attended=$?
     CHILD=
     return "$attended"
@@ -118,7 +119,7 @@ attend() { # As a child, so that a signal to us is answered at once; and known, 
 run() { # Output goes to the log; a dry run only prints.
     if [ "$DRY_RUN" = 1 ]; then say "  would run: $(quote "$@")" && return 0; fi
     [ "$VERBOSE" = 0 ] || say "  $(quote "$@")"
-    printf '$ %s\n' "$(quote "$@")" >>"$LOG"
+    log "$ $(quote "$@")"
     ticker='' ran=0
     if [ "$QUIET" = 0 ] && [ -t 2 ]; then
         { waited=0 && while sleep 10 >/dev/null 2>&1; do waited=$((waited + 10)) && say "      $waited s: $1 ${2:-}"; done; } &
@@ -129,10 +130,10 @@ run() { # Output goes to the log; a dry run only prints.
     return "$ran"
 }
 capture() { # Standard output into OUTPUT. Only for commands that change nothing: a dry run runs them too.
-    printf '$ %s\n' "$(quote "$@")" >>"$LOG"
+    log "$ $(quote "$@")"
     captured=0
     attend "$@" >"$WORK/out" 2>>"$LOG" || captured=$?
-    OUTPUT=$(tr -d '\000' <"$WORK/out") && printf '%s\n' "$OUTPUT" >>"$LOG"
+    OUTPUT=$(tr -d '\000' <"$WORK/out") && log "$OUTPUT"
     return "$captured"
 }
 with_uv() { # Dependencies come from the wheel folder if there is one.
@@ -225,8 +226,7 @@ choose_python() {
         *)
             found=$("$PYTHON" -I -c 'import sys; print((3, 11) <= sys.version_info[:2] < (3, 14))' </dev/null 2>/dev/null) || found=
             [ "$found" = True ] || misused "--python $PYTHON: neither a version nor an interpreter within $PYTHONS" "--python 3.12"
-            PYTHON=$(command -v "$PYTHON")
-            case $PYTHON in /*) ;; *) PYTHON=$(pwd)/$PYTHON ;; esac
+            PYTHON=$(command -v "$PYTHON") && case $PYTHON in /*) ;; *) PYTHON=$(pwd)/$PYTHON ;; esac
             ;;
     esac
 }
@@ -268,7 +268,8 @@ take_lock() {
         [ "$waited" -lt "$LOCK_SECONDS" ] || fail "another install.sh holds $LOCK (process ${holder%% *})" "wait for it, or end it and run this again"
         sleep 1 && waited=$((waited + 1))
     done
-    LOCKED=1 && printf '%s %s\n' "$$" "$(process_start "$$")" >"$LOCK/pid"
+    LOCKED=1
+    printf '%s %s\n' "$$" "$(process_start "$$")" >"$LOCK/pid" || [ "$UNINSTALL" = 1 ] # on a full disk that makes room
 }
 finish() { # at every exit
     finished=${SIGNALLED:-$?}
@@ -334,6 +335,7 @@ check_system() {
     rm -rf "$STATE"/stage.* "$STATE"/install.lock.* "$STATE/switch.new"
     WORK=$STATE/stage.$$ LOG=$STATE/logs/install-$(date -u +%Y%m%dT%H%M%SZ).log
     mkdir "$WORK" && (umask 077 && : >>"$LOG")
+    [ "$UNINSTALL" = 1 ] || { printf '#!/bin/sh\n' >"$WORK/try" && chmod 755 "$WORK/try" && "$WORK/try" 2>/dev/null; } || fail "no program may run in $STATE" "its disk is mounted noexec, or full: choose another place (HOME, MODELOPS_HOME)"
     [ "$UNINSTALL" = 1 ] || printf '%s' "$absent" >>"$STATE/created-folders"
     if [ -d "$SWITCH" ] || [ -d "$PREVIOUS" ]; then
         say "  a run was killed while it exchanged the installation: repairing"
@@ -393,7 +395,7 @@ fetch_uv_wheel() {
 fetch_uv_installer() {
     [ -z "$OFFLINE" ] || because "not tried: --offline" || return 1
     { find_program curl && run curl -fsSL --retry 2 -o "$WORK/uv.sh" "$UV_INSTALLER"; } ||
-        { command -v wget >/dev/null && run wget -nv -O "$WORK/uv.sh" "$UV_INSTALLER"; } || return 1
+        { command -v wget >/dev/null && run wget -O "$WORK/uv.sh" "$UV_INSTALLER"; } || return 1
     case $(tail -n 1 "$WORK/uv.sh") in *'"$@"'*) ;; *) because "what was downloaded is not complete" || return 1 ;; esac
     run env UV_UNMANAGED_INSTALL="$fetched" sh "$WORK/uv.sh"
 }
@@ -542,7 +544,7 @@ self_test() { # PREFIX: sets VERSION, COMMIT; what is wrong is at the end of the
     capture "$1/bin/python" -I -c "$PROBE" "$VERSION" $PACKAGES
 }
 agree() { [ "$2" = "$3" ] || because "$1 is \"$2\" instead of \"$3\""; } # WHAT FOUND EXPECTED
-because() { printf '%s\n' "$1" >>"$LOG" && return 1; }
+because() { log "$1" && return 1; }
 read_json() { printf '%s' "$2" | sed -n "s/.*\"$1\": *\"\([^\"]*\)\".*/\1/p"; }
 stage() {
     with_uv venv --quiet --python "$PYTHON" "$WORK/venv" || fail_logged "no environment with Python $PYTHON could be made"
@@ -572,10 +574,8 @@ undo() {
     show_cause
     restore_previous
     kept="nothing was installed before, and nothing is now"
-    if [ -e "$TOOL" ]; then
-        kept="the previous installation was put back, but it does not run either"
-        ! capture "$BIN/mops" --version || kept="your previous installation works ($OUTPUT)"
-    fi
+    [ ! -e "$TOOL" ] || kept="the previous installation was put back, but it does not run either"
+    [ ! -e "$TOOL" ] || ! capture "$BIN/mops" --version || kept="your previous installation works ($OUTPUT)"
     fail "$1; $kept" "the whole output is in $LOG"
 }
 remove() { # WHAT COMMAND...: a removal that fails is no reason to stop
@@ -720,6 +720,8 @@ write_receipt() {
 }
 uninstall() {
     [ "$PURGE" = 0 ] || ask_to_purge
+    run rm -rf "$TOOL" "$PREVIOUS" "$SWITCH" "$STATE/uv" "$STATE/dist" || # first, for the disk may be full
+        fail_logged "not everything could be removed" "mend that, then install.sh --uninstall again; the whole output is in $LOG"
     for folder in "$BIN" "$HOME/.local/bin"; do
         for name in $COMMANDS; do
             find_owner "$folder/$name"
@@ -732,8 +734,7 @@ uninstall() {
         ! grep -qsF -e "$OPEN_MARK" "$file" || if [ "$DRY_RUN" = 1 ]; then say "  would take our lines out of $file"; else rewrite_file "$file" ''; fi
     done
     made=$(sort -r "$STATE/created-folders" 2>/dev/null) || :
-    run rm -rf "$TOOL" "$PREVIOUS" "$SWITCH" "$STATE/uv" "$STATE/dist" "$STATE/env" "$STATE/env.fish" "$STATE/created-files" "$STATE/created-folders" "$STATE/install.json" ||
-        fail_logged "not everything could be removed" "mend that, then install.sh --uninstall again; the whole output is in $LOG"
+    run rm -f "$STATE/env" "$STATE/env.fish" "$STATE/created-files" "$STATE/created-folders" "$STATE/install.json"
     [ "$PURGE" = 0 ] || while IFS= read -r folder; do run rm -rf "$folder"; done <"$WORK/doomed"
     case $NEWLINE$made$NEWLINE in *"$NEWLINE$TOOLS$NEWLINE"*) run rm -f "$TOOLS/.lock" "$TOOLS/.gitignore" "$TOOLS/CACHEDIR.TAG" ;; esac
     if [ "$DRY_RUN" = 1 ]; then say "Nothing was changed." && answer '"dry_run": true' && return 0; fi
@@ -777,7 +778,7 @@ main() {
         STEP=uninstall
         check_system
         uninstall
-        return
+        exit 0
     fi
     step 1 check && check_system
     step 2 azure && check_az_version
@@ -788,12 +789,12 @@ main() {
     step 7 clean && cleanup_old_installations
     step 8 path && configure_path
     step 9 verify && verify_installation
-    if [ "$DRY_RUN" = 1 ]; then say "Nothing was changed." && answer '"dry_run": true' && return 0; fi
+    if [ "$DRY_RUN" = 1 ]; then say "Nothing was changed." && answer '"dry_run": true' && exit 0; fi
     answer "$(sed 1d "$WORK/receipt")"
-    say "Installed: ModelOps $VERSION${COMMIT:+ ($COMMIT)} in $TOOL; mops, cb and modelops-bundle in $BIN"
+    say "Installed: ModelOps $VERSION${COMMIT:+ ($COMMIT)}$NEWLINE  in $TOOL$NEWLINE  mops, cb and modelops-bundle in $BIN"
     [ -z "$REMOVED" ] || say "In shells that are open now: hash -r (zsh: rehash)"
     [ "$ON_PATH" = 1 ] || say "In this shell, once: $PATH_LINE"
-    say "Next: mops init demo && cd demo"
+    say "Next: mops init demo && cd demo" && exit 0 # a shell would read on in a file that has grown meanwhile
 }
 
 [ "${INSTALL_SH_LIB:-}" = 1 ] || { main "$@"; }

@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import os
+import shlex
 import shutil
 from pathlib import Path
 
@@ -217,6 +218,36 @@ rm -rf {backup}.after
 cp -a {folder} {backup}.after
 exit $status
 """
+
+
+def test_a_home_where_no_program_may_run_is_said_before_anything_is_done(one_world: World) -> None:
+    world = one_world
+    if os.getuid() != 0 or shutil.which("unshare") is None:
+        skip_or_fail("a disk of its own needs root and unshare")
+    text = 'mount -t tmpfs -o noexec tmpfs "$HOME" && "$@"'
+    command = ["/bin/sh", "-c", text, "sh", *world.shell, SCRIPT, "--from", world.wheel]
+    env = world.env | {"PATH": f"{world.stubs}:/usr/bin:/bin"}
+    done = run(["/usr/bin/unshare", "--mount", *command], env=env, cwd=world.root).expect(1)
+    assert f"error: no program may run in {world.state}\nhint: " in done.err
+    assert "noexec" in done.err
+    assert world.calls == []
+
+
+def test_uninstalling_makes_room_on_a_full_disk(one_world: World) -> None:
+    world = one_world
+    if os.getuid() != 0 or shutil.which("unshare") is None:
+        skip_or_fail("a disk of its own needs root and unshare")
+    text = f"""mount -t tmpfs -o size=1m tmpfs "$HOME" && echo "# mine" >"$HOME/.profile"
+{shlex.join(world.shell)} {world.root}/roomy.sh --from {world.wheel} -q || exit 1
+dd if=/dev/zero bs=1k of={world.tools}/modelops/big 2>/dev/null
+{shlex.join(world.shell)} {SCRIPT} --uninstall && cat "$HOME/.profile" && find "$HOME" -type f"""
+    roomy = SCRIPT.read_text().replace("SPACE_KIB=1048576", "SPACE_KIB=1")
+    world.write(world.root / "roomy.sh", roomy)
+    env = world.env | {"PATH": f"{world.stubs}:/usr/bin:/bin"}
+    command = ["/usr/bin/unshare", "--mount", "/bin/sh", "-c", text]
+    done = run(command, env=env, cwd=world.root).expect(0)
+    assert done.out == f"# mine\n{world.home}/.profile\n"
+    assert "ModelOps is removed" in done.err
 
 
 def on_a_small_disk(machine: Machine, size: str, script: Path) -> tuple[int, str]:

@@ -69,6 +69,14 @@ def test_a_part_of_the_file_does_nothing(world: World) -> None:
     assert snapshot(world.home) == before
 
 
+def test_a_file_that_grows_while_it_runs_does_nothing_more(world: World) -> None:
+    """An editor that writes in place: bash reads on where it was."""
+    script = world.write(world.root / "grows.sh", SCRIPT.read_text())
+    world.inject("uv-venv", f"printf 'surprise | | (\\n' >>{script}\n")
+    done = world.install("--from", str(world.wheel), script=script).expect(0)
+    assert "surprise" not in done.err
+
+
 def test_help_lists_exactly_the_parsed_options(world: World) -> None:
     text = SCRIPT.read_text()
     parser = text[text.index("parse_options() {") : text.index("is_checkout() {")]
