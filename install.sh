@@ -187,6 +187,7 @@ choose_source() { # The first that applies; nothing is fetched yet.
     KIND=git SOURCE=$REPOSITORY
     case $FROM in
         '') ;;
+        *://*.whl) misused "--from $FROM: a wheel is taken from a file" "download it, then --from with the file" ;;
         git+* | *://*) SOURCE=${FROM#git+} ;;
         *@*:*) SOURCE=ssh://${FROM%%:*}/${FROM#*:} ;;
         *.whl)
@@ -210,10 +211,8 @@ choose_source() { # The first that applies; nothing is fetched yet.
     elif [ -z "$FROM$BRANCH$REF" ] && [ -f "$0" ] && is_checkout "$(dirname "$0")"; then
         KIND=checkout SOURCE=$(cd "$(dirname "$0")" && pwd)
     fi
-    if [ "$KIND" != git ]; then
-        [ -z "$BRANCH$REF" ] || misused "${BRANCH:-$REF} names a git source, but $SOURCE is none" "drop one of the two options or variables"
-        return 0
-    fi
+    [ "$KIND" = git ] || [ -z "$BRANCH$REF" ] || misused "${BRANCH:-$REF} names a git source, but $SOURCE is none" "drop one of the two options or variables"
+    [ "$KIND" = git ] || return 0
     [ -z "$OFFLINE" ] || misused "--offline does without git" "give a wheel or a checkout"
     host=${SOURCE#*://} && host=${host%%/*} secret=$host
     case $SOURCE in ssh://*) case $host in *:*@*) ;; *) secret= ;; esac ;; esac

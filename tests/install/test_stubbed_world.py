@@ -501,6 +501,7 @@ def test_checkout_is_built_into_a_fresh_folder(one_world: World) -> None:
         (["--python", "/nowhere/python"], {}),
         (["--from", "/nowhere.whl"], {}),
         (["--from", "/"], {}),
+        (["--from", "https://example.org/modelops-0.3.0-py3-none-any.whl"], {}),
         (["--from", "https://user:token@example.org/x.git"], {}),
         (["--from", "https://token@example.org/x.git"], {}),
         (["--from", "ssh://git:secret@example.org/x.git"], {}),
