@@ -41,6 +41,12 @@ def remember(ctx: click.Context, param: click.Parameter, value: Any) -> None:
         ctx.find_root().meta.setdefault(FLAGS, {})[param.name] = value
 
 
+def complete_environments(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[str]:
+    from modelops.cli._complete import environments
+
+    return environments(ctx, param, incomplete)
+
+
 def common_options(*, env_short: bool = True) -> list[click.Option]:
     env = ("--env", "-e") if env_short else ("--env",)
 
@@ -49,7 +55,12 @@ def common_options(*, env_short: bool = True) -> list[click.Option]:
 
     return [
         option("--json", is_flag=True, help="Answer with JSON on stdout."),
-        option(*env, metavar="NAME", help="Environment to work in."),
+        option(
+            *env,
+            metavar="NAME",
+            help="Environment to work in.",
+            shell_complete=complete_environments,
+        ),
         option("--project", "--project-root", metavar="DIR", help="Project folder."),
         option("-q", "--quiet", is_flag=True, help="Answers and errors only."),
         option("-v", "--verbose", count=True, help="Say more; twice: tracebacks too."),

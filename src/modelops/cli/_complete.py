@@ -40,6 +40,13 @@ def settings(ctx: click.Context, param: click.Parameter, incomplete: str) -> lis
     return matching(set(known_settings()), incomplete)
 
 
+def environments(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[str]:
+    from modelops.config.environments import list_environments
+    from modelops.config.sources import read_environ, resolve_paths
+
+    return matching(set(list_environments(resolve_paths(read_environ()))), incomplete)
+
+
 def matching(names: set[str], incomplete: str) -> list[str]:
     return sorted(name for name in names if name.startswith(incomplete))
 

@@ -22,6 +22,9 @@ def eggs(tmp_path_factory: pytest.TempPathFactory) -> Consoles:
     assert eggs.run("mops bundle target-set set all").code == 0
     assert eggs.run("cb sampling sobol models.eggs:Eggs -n 1").code == 0
     assert eggs.run("mops run study.json --name first").code == 0
+    shared = eggs.home / ".modelops" / "environments" / "shared.yaml"
+    shared.parent.mkdir(parents=True)
+    shared.write_text("kind: local\n")
     return eggs
 
 
@@ -49,6 +52,10 @@ def completions(consoles: Consoles, words: str) -> list[str]:
         ("cb sampling sobol eggs_eggs -t ", ["broken"]),
         ("mops run study.json --target-set ", ["all"]),
         ("mops config set run.w", ["run.workers"]),
+        ("mops jobs list --env l", ["local"]),
+        ("cb models -e ", ["local", "shared"]),
+        ("mops env use s", ["shared"]),
+        ("mops env show ", ["local", "shared"]),
     ],
 )
 def test_names_are_completed(eggs: Consoles, words: str, expected: list[str]) -> None:

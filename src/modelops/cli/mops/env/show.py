@@ -9,6 +9,7 @@ import click
 
 from modelops.cli._call import Call
 from modelops.cli._click import command
+from modelops.cli._complete import environments
 from modelops.cli._console import Screen, pairs
 
 
@@ -36,7 +37,7 @@ def render(answer: EnvironmentAnswer, screen: Screen) -> Iterator[str]:
 
 
 @command(answer=EnvironmentAnswer, render=render)
-@click.argument("name", required=False)
+@click.argument("name", required=False, shell_complete=environments)
 def show(call: Call, name: str | None) -> EnvironmentAnswer:
     """Show an environment as it is used: where bundles and results are kept."""
     from modelops.config.environments import load_environment

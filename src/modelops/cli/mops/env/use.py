@@ -6,11 +6,12 @@ import click
 
 from modelops.cli._call import Call
 from modelops.cli._click import command
+from modelops.cli._complete import environments
 from modelops.cli.mops.config._change import Changed, reload, render_change, set_for_user
 
 
 @command(answer=Changed, render=render_change)
-@click.argument("name")
+@click.argument("name", shell_complete=environments)
 @click.option("--pin", is_flag=True, help="For this project only, for everybody who works in it.")
 def use(call: Call, name: str, pin: bool) -> Changed:
     """Make an environment the current one."""
