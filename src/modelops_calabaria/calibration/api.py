@@ -236,6 +236,7 @@ def evaluate(
 ) -> Evaluation:
     """Score one parameter set with ``n_replicates`` runs; a failure is part of the result."""
     whole_number(n_replicates, "n_replicates", least=1)
+    whole_number(seed, "seed", least=0)
     instance = instance_of(model)
     instance.get_scenario(scenario)
     provider = InProcessProvider(

@@ -116,7 +116,9 @@ def search_bounds(
         return dict(parameters)
     if isinstance(parameters, str):
         raise InvalidInput(f"parameters must be a mapping or a list of names, not {parameters!r}")
-    names = parameters or [n for n in description.parameter_names if n not in fixed]
+    names = parameters
+    if names is None:
+        names = [n for n in description.parameter_names if n not in fixed]
     declared = {name: description.parameter(name) for name in names}
     unknown = [name for name, spec in declared.items() if spec is None]
     if unknown:

@@ -122,6 +122,11 @@ def _target_data(
 
 
 def _parameter_spec(description: ModelDescription, name: str, bounds: Bounds) -> dict[str, Any]:
+    given: object = bounds
+    if not isinstance(given, tuple | list) or len(given) not in {2, 3}:
+        raise InvalidInput(
+            f"{name}: bounds are (lower, upper) or (lower, upper, transform), not {given!r}"
+        )
     lower, upper, *rest = bounds
     data: dict[str, Any] = {"lower": lower, "upper": upper}
     declared = description.parameter(name) or {}

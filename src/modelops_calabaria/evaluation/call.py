@@ -83,7 +83,7 @@ def effective_weights(
                 hint=f"did you mean {close[0]!r}?" if close else None,
             )
     chosen = [
-        check_weight(float(given.get(name, _own_weight(target))), f"target {name}")
+        check_weight(given.get(name, _own_weight(target)), f"target {name}")
         for target, name in zip(targets, names, strict=True)
     ]
     if not any(chosen):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from numbers import Real
 from typing import Any
 
 import numpy as np
@@ -218,11 +219,11 @@ def _checked_loglik(loglik: object, n_replicates: int, name: str) -> Floats:
     return values
 
 
-def check_weight(weight: float, what: str) -> float:
-    """Weights are finite and at least 0."""
-    if not (math.isfinite(weight) and weight >= 0):
-        raise InvalidValue(f"weight of {what} must be finite and at least 0, got {weight}")
-    return float(weight)
+def check_weight(weight: object, what: str) -> float:
+    """Weights are finite numbers and at least 0."""
+    if not (isinstance(weight, Real) and 0 <= (value := float(weight)) < math.inf):
+        raise InvalidValue(f"weight of {what} must be finite and at least 0, got {weight!r}")
+    return value
 
 
 # -- factories -----------------------------------------------------------------------------------

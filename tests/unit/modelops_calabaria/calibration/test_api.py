@@ -203,6 +203,27 @@ def test_parameters_may_be_narrowed_listed_and_fixed() -> None:
         calibrate(School, likelihood(), parameters={"beta": (1.0, 2.0)})
 
 
+@pytest.mark.parametrize(
+    ("parameters", "words"),
+    [
+        ({"beta": 1.0}, "beta: bounds are"),
+        ({"beta": (0.5,)}, "beta: bounds are"),
+        ({"beta": (0.5, 2.0, "log", 3)}, "beta: bounds are"),
+        ({"beta": "ab"}, "beta: bounds are"),
+        ([], "no free parameter|neither free nor fixed"),
+    ],
+)
+def test_parameters_that_are_no_bounds_are_refused(parameters: Any, words: str) -> None:
+    with pytest.raises(InvalidInput, match=words):
+        calibrate(School, likelihood(), parameters=parameters, fixed={"gamma": 0.5, "k": 10})
+
+
+@pytest.mark.parametrize("seed", ["x", 1.5, -1, True])
+def test_a_seed_is_a_whole_number(seed: Any) -> None:
+    with pytest.raises(InvalidInput, match="seed must be a whole number >= 0"):
+        evaluate(School, likelihood(), {"beta": 1.7, "gamma": 0.5, "k": 10.0}, seed=seed)
+
+
 def test_the_file_form_of_a_notebook_calibration_is_valid() -> None:
     from modelops_contracts.study import CalibrationSpec
 

@@ -348,3 +348,9 @@ def test_more_misuse() -> None:
     reporting = poisson(family=binomial_report_loglik_per_rep("y", 0.5))
     with pytest.raises(ValueError, match="no sense for binomial_report"):
         joint([reporting], OUTPUTS, replicates="mean_signal")
+
+
+@pytest.mark.parametrize("weight", ["2", None, [1.0], math.nan, math.inf, -1.0])
+def test_a_weight_that_is_none_is_refused_by_the_targets_name(weight: Any) -> None:
+    with pytest.raises(ValueError, match="weight of target cases must be finite and at least 0"):
+        joint([poisson()], OUTPUTS, weights={"cases": weight})
