@@ -96,7 +96,8 @@ class RunChoices:
 @dataclass(frozen=True, slots=True)
 class JobPlan:
     """``model`` is ``module:Class``, ``code`` its entry digest, ``environment`` the digest of the
-    software it runs with; ``outputs`` are those that are stored, sorted."""
+    software it runs with, ``software`` the versions in it by distribution (for people; empty in
+    plans of older versions); ``outputs`` are those that are stored, sorted."""
 
     kind: str
     model_id: str
@@ -110,6 +111,7 @@ class JobPlan:
     targets: tuple[ChosenTarget, ...] = ()
     policy: Mapping[str, str] = field(default_factory=dict)
     choices: RunChoices = RunChoices()
+    software: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def entrypoint(self) -> str:
@@ -142,6 +144,7 @@ class JobPlan:
             "target_digest": self.target_digest,
             "policy": dict(self.policy),
             "settings": asdict(self.choices),
+            "software": dict(self.software),
         }
 
     @classmethod
@@ -165,6 +168,7 @@ class JobPlan:
                 targets=tuple(ChosenTarget.from_json(item) for item in data["targets"]),
                 policy=data["policy"],
                 choices=RunChoices.from_json(data["settings"]),
+                software=data.get("software", {}),
             )
         except (KeyError, TypeError) as error:
             raise IntegrityError(f"plan is damaged: {error!r}") from error

@@ -19,7 +19,7 @@ from modelops.jobs.documents import BundleFacts, JobPlan
 from modelops.jobs.folder import JobFolder
 from modelops_contracts.errors import ModelOpsError
 
-__all__ = ["Group", "compare_code", "explain_job"]
+__all__ = ["Group", "compare_code", "compare_software", "explain_job"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,10 +157,21 @@ def _changes(
     if reason == "settings":
         return tuple(_changed_settings(plan, before.plan))
     if reason == "environment":
-        return (f"environment {before.plan.environment[:12]} -> {plan.environment[:12]}",)
+        return tuple(compare_software(plan, before.plan))
     if reason == "code":
         return tuple(_changed_files(plan, folder, before, config))
     return ()
+
+
+def compare_software(plan: JobPlan, before: JobPlan) -> Iterator[str]:
+    """Distributions that differ; Python or the platform when none does."""
+    now, then = plan.software, before.software
+    names = sorted(name for name in {*now, *then} if now.get(name) != then.get(name))
+    if not names or not now or not then:
+        yield f"environment {before.environment[:12]} -> {plan.environment[:12]}"
+        return
+    for name in names:
+        yield f"{name} {then.get(name, 'not there')} -> {now.get(name, 'not there')}"
 
 
 def _changed_settings(plan: JobPlan, before: JobPlan) -> Iterator[str]:

@@ -96,6 +96,7 @@ class Planner:
                 description=models[0],
                 targets=tuple(targets),
                 choices=self._choices(),
+                software=dict(environment.versions),
             )
             settled, spec, warnings = self._settle(job)
             return Planned(
