@@ -99,7 +99,8 @@ def _problem(layer: Layer, row: FileRow, both: _Both) -> IntegrityError | None:
 def arrived_damaged(layer: Layer, size: int) -> IntegrityError:
     """Return the error of bytes that are not those of the layer."""
     return IntegrityError(
-        f"layer {layer.digest} arrived damaged: {size} bytes of {layer.size}, or other ones"
+        f"layer {layer.digest} arrived damaged: {size} bytes of {layer.size}, or other ones",
+        hint="do it again; mops bundle verify REF --deep says whether the store has it whole",
     )
 
 

@@ -51,7 +51,7 @@ def explain_refusal(host: str, answer: Answer, verb: str, what: str) -> ModelOps
     status = answer.status
     message = f"{host}: {what}: {verb} answered {status}" + (f": {text}" if text else "")
     if status == 404 or code in {"MANIFEST_BLOB_UNKNOWN", "BLOB_UNKNOWN", "MANIFEST_UNKNOWN"}:
-        return NotFound(message, code="registry_not_found")
+        return NotFound(message, code="registry_not_found", hint=_hint_for_missing(code, what))
     if status in {401, 403}:
         return AccessDenied(
             message, code="registry_denied", hint=f"docker login {host}, or ask for access"
@@ -64,7 +64,18 @@ def explain_refusal(host: str, answer: Answer, verb: str, what: str) -> ModelOps
         return IntegrityError(message)
     if status == 412:
         return Conflict(message, code="tag_moved")
-    return InvalidInput(message, code="registry_refused")
+    hint = "mops bundle push --tag NAME, for a tag that may be moved" if status == 409 else None
+    return InvalidInput(message, code="registry_refused", hint=hint)
+
+
+def _hint_for_missing(code: str, what: str) -> str | None:
+    if code in {"MANIFEST_BLOB_UNKNOWN", "BLOB_UNKNOWN"}:
+        return "mops bundle push, which sends what is missing"
+    if ": blob " in what:
+        return (
+            "mops bundle verify REF says what is missing; a push from where the files are mends it"
+        )
+    return None
 
 
 def final_error(error: Broken) -> Unavailable:

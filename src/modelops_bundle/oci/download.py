@@ -79,8 +79,11 @@ class BlobReader(io.RawIOBase):
         text = answer.headers.get("Content-Range", "")
         if not text.startswith(f"bytes {self._offset}-"):
             answer.raw.close()
-            raise IntegrityError(f"{self._http.host}: {self._what}: asked for the bytes from "
-                                 f"{self._offset} on, given {text or 'others'}")  # fmt: skip
+            raise IntegrityError(
+                f"{self._http.host}: {self._what}: asked for the bytes from {self._offset} on, "
+                f"given {text or 'others'}",
+                hint="do it again; if that does not help, a proxy on the way may change answers",
+            )
 
     def _skip(self, answer: Answer) -> None:
         """Read over what is there already: the registry sends everything again."""

@@ -295,3 +295,19 @@ def test_pages_of_something_else_are_no_bundle(serve: Serve) -> None:
     server = serve(lambda _: answer(200, {}, body))
     with pytest.raises(IntegrityError, match="malformed"):
         open_store(server).referrers(DIGEST, "a/b")
+
+
+@pytest.mark.parametrize(
+    ("status", "code", "what", "words"),
+    [
+        (404, "MANIFEST_BLOB_UNKNOWN", "a/b: manifest v1", "mops bundle push"),
+        (404, "", "a/b: blob sha256:aaaa", "mops bundle verify"),
+        (409, "TAG_IMMUTABLE", "a/b: manifest v1", "--tag"),
+        (403, "DENIED", "a/b: manifest v1", "docker login"),
+        (500, "", "a/b: manifest v1", "later"),
+    ],
+)
+def test_refusals_name_the_next_step(status: int, code: str, what: str, words: str) -> None:
+    body = json.dumps({"errors": [{"code": code, "message": "m"}]}).encode()
+    reply = Answer(status, {}, body, None, "")  # type: ignore[arg-type]
+    assert words in str(explain_refusal("registry.example.org", reply, "PUT", what).hint)
