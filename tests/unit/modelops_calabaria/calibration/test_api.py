@@ -6,6 +6,7 @@ import math
 import sys
 import types
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -139,14 +140,16 @@ def test_a_target_that_gives_only_a_loss_costs_a_picture_never_the_result(tmp_pa
     assert beside.report(tmp_path / "fit.html").exists()
 
 
-def test_ranges_that_cannot_be_drawn_cost_a_picture_never_the_result(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    def refuse(*_: Any) -> Any:
+@dataclass(frozen=True)
+class Undrawable(NegativeBinomial):
+    def draw(self, *_: Any, **__: Any) -> Any:
         raise ValueError("lam value too large")
 
-    monkeypatch.setattr(NegativeBinomial, "draw", refuse)
-    fit = calibrate(School, likelihood(), engine="random", n_trials=4)
+
+def test_ranges_that_cannot_be_drawn_cost_a_picture_never_the_result() -> None:
+    family = Undrawable("in_bed", k=Param("k"))
+    target = LikelihoodTarget("in_bed", "in_bed", OBSERVED, ExactJoin(["day"]), family)
+    fit = calibrate(School, target, engine="random", n_trials=4)
     assert math.isfinite(fit.best.objective)
     assert [note for note in fit.notes if "winner ensemble" in note] == [
         "winner ensemble: not drawn (ValueError: lam value too large)"
