@@ -219,7 +219,8 @@ class Planner:
             action: Action = "added"
             found_reasons: tuple[str, ...] = ()
         elif old_id is not None:
-            action = "renamed" if previous.symbol != entry.symbol else "moved"
+            stays = previous.symbol == entry.symbol and previous.path != entry.path
+            action = "moved" if stays else "renamed"
             found_reasons = self._record_move(kind, old_id, entry_id, previous, entry)
         else:
             found_reasons = tuple(describe_changes(previous, entry))

@@ -126,6 +126,11 @@ def _reasons(
     )
 
 
+def _new_name(change: Change) -> str:
+    """Return the new id, or the new symbol of an entry whose id was chosen and stays."""
+    return change.symbol if change.id == change.old_id else change.id
+
+
 def _successors(
     codebase: Codebase,
     preflight: Preflight,
@@ -140,7 +145,7 @@ def _successors(
         key = (change.kind, change.old_id or "")
         if change.action in {"renamed", "moved"} and key in by_key:
             candidate = Candidate(change.path, change.symbol, None)
-            name = change.id if change.action == "renamed" else change.path
+            name = change.path if change.action == "moved" else _new_name(change)
             lost = lost_entry(codebase, *key, by_key[key].entry)
             found[key] = (Match(lost, candidate, certain=True), name)
     for item in decisions:

@@ -147,3 +147,13 @@ def test_what_is_no_source_is_refused_with_a_way_out(
     assert done.code == 1
     assert told in done.err
     assert hint in done.err.partition("hint: ")[2]
+
+
+def test_a_chosen_id_stays_and_the_new_name_of_the_function_is_shown(project: Drifting) -> None:
+    done = project.run("register-target targets/counts.py --target peak --id summit")
+    assert "renamed  target  peak -> summit" in done.out
+    project.edit("targets/counts.py", ("def peak", "def highest"))
+    row = project.entry("target", "summit")
+    assert (row["state"], row["renamed_to"]) == ("renamed", "highest")
+    assert "moved    target  summit" not in project.run("refresh").out
+    assert project.entry("target", "summit")["state"] == "ok"

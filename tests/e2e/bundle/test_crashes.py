@@ -27,6 +27,7 @@ def test_killed_anywhere_nothing_is_lost_and_the_next_run_heals(
 
 
 @pytest.mark.nightly
+@pytest.mark.timeout(3600)
 @pytest.mark.parametrize("name", ["register", "refresh", "push", "pull", "clone"])
 def test_killed_at_every_point(tmp_path: Path, name: str) -> None:
     found = run_program("crashing", tmp_path, name, 10_000, 20, timeout=3600)
