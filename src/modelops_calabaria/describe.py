@@ -59,7 +59,22 @@ def make_instance(cls: type[BaseModel]) -> BaseModel:
             f"Can't instantiate abstract class {cls.__name__}: {missing} not implemented",
             hint="name a class that implements them",
         )
-    return cls()
+    try:
+        return cls()
+    except TypeError as error:
+        needed = _needed_arguments(cls)
+        if not needed:
+            raise
+        raise InvalidType(
+            f"{cls.__name__} cannot be made without arguments: {', '.join(needed)}",
+            hint="give them defaults, or move them to PARAMS or CONFIG",
+        ) from error
+
+
+def _needed_arguments(cls: type[BaseModel]) -> list[str]:
+    _self, *parameters = inspect.signature(cls.__init__).parameters.values()
+    several = {inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD}
+    return [p.name for p in parameters if p.default is p.empty and p.kind not in several]
 
 
 def class_path(cls: type) -> str:

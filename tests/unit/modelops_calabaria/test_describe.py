@@ -85,3 +85,31 @@ def test_targets_describe_themselves():
         family=description.family,
     )
     assert "oisson" in description.family
+
+
+class NeedsSeveral(cb.BaseModel):
+    PARAMS = cb.ParameterSpace([cb.ParameterSpec("x", 0.0, 1.0)])
+
+    def __init__(self, population, *, network, seed_cases=1):
+        self.population = population
+
+    def build_sim(self, params, config): ...
+
+    def run_sim(self, state, seed): ...
+
+
+def test_a_model_that_cannot_be_made_without_arguments_says_which():
+    with pytest.raises(
+        TypeError, match="NeedsSeveral cannot be made without arguments: population, network"
+    ) as caught:
+        describe_model(NeedsSeveral)
+    assert "CONFIG" in caught.value.hint
+
+
+def test_a_type_error_of_the_authors_constructor_is_the_authors():
+    class Broken(NeedsSeveral):
+        def __init__(self):
+            raise TypeError("no such licence")
+
+    with pytest.raises(TypeError, match="no such licence"):
+        describe_model(Broken, address="x:Broken")
