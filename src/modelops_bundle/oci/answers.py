@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from http.client import BadStatusLine
 from typing import TYPE_CHECKING, Any
@@ -23,6 +23,7 @@ from modelops_contracts.errors import (
 if TYPE_CHECKING:
     import urllib3
 
+_LONGEST_TEXT = 300
 _NUMBER = re.compile(r"[0-9]{1,18}")
 _OBJECT = re.compile(r"^HTTPS?Connection(?:Pool)?\(host=.*?, port=\d+\): ")
 _WORTH_ANOTHER_TRY = frozenset({408, 429, 500, 502, 503, 504})
@@ -45,9 +46,15 @@ class Answer:
     url: str
 
 
-def explain_refusal(host: str, answer: Answer, verb: str, what: str) -> ModelOpsError:
-    """Return the error that an answer means; `Broken` where another try may help."""
+def explain_refusal(
+    host: str, answer: Answer, verb: str, what: str, *, conceal: Callable[[str], str] = str
+) -> ModelOpsError:
+    """Return the error that an answer means; `Broken` where another try may help.
+
+    `conceal` takes secrets out of what the registry says: some repeat what they were sent.
+    """
     code, text = _registry_error(answer.data)
+    text = conceal(text)[:_LONGEST_TEXT]
     status = answer.status
     message = f"{host}: {what}: {verb} answered {status}" + (f": {text}" if text else "")
     if status == 404 or code in {"MANIFEST_BLOB_UNKNOWN", "BLOB_UNKNOWN", "MANIFEST_UNKNOWN"}:
@@ -72,9 +79,7 @@ def _hint_for_missing(code: str, what: str) -> str | None:
     if code in {"MANIFEST_BLOB_UNKNOWN", "BLOB_UNKNOWN"}:
         return "mops bundle push, which sends what is missing"
     if ": blob " in what:
-        return (
-            "mops bundle verify REF says what is missing; a push from where the files are mends it"
-        )
+        return "mops bundle verify REF says what is missing; push again where the files are"
     return None
 
 
@@ -130,4 +135,4 @@ def _registry_error(data: bytes) -> tuple[str, str]:
     if not isinstance(errors, list) or not errors or not isinstance(errors[0], dict):
         return "", ""
     code, text = str(errors[0].get("code", "")), str(errors[0].get("message", ""))
-    return code, " ".join(f"{code} {text}".split())[:300]
+    return code, " ".join(f"{code} {text}".split())

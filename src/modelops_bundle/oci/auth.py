@@ -208,6 +208,7 @@ class Authenticator:
         self._tokens: dict[str, _Token] = {}
         self._challenges: dict[str, Challenge] = {}
         self._password: str | None = None  # of Basic: the same for every action
+        self._secrets: set[str] = set()
 
     def header(self, action: str) -> str | None:
         """Return the value of `Authorization` for an action (`pull` or `push`), if one is known."""
@@ -234,6 +235,12 @@ class Authenticator:
                 raise self._denied("the user name or the password is wrong")
             self._challenges[action] = challenge
             self._tokens[action] = self._log_in(challenge, action)
+
+    def conceal(self, text: str) -> str:
+        """Return a text without the secrets that were sent, or are contained in what was."""
+        for secret in sorted(self._secrets, key=len, reverse=True):
+            text = text.replace(secret, "***")
+        return text
 
     def _insist(self) -> None:
         if self._required and self._login() is None:
@@ -269,6 +276,7 @@ class Authenticator:
                     hint="use https, or a registry on this machine",
                     code="plain_http_login",
                 )
+            self._secrets |= {found.secret, _basic(found).removeprefix("Basic ")} - {""}
             return found
         return None
 
@@ -287,6 +295,7 @@ class Authenticator:
         token = answer.get("token") or answer.get("access_token")
         if not isinstance(token, str):
             raise self._denied(f"its token service {realm} gave no token")
+        self._secrets |= {token} - {""}
         lifetime = answer.get("expires_in")
         seconds = float(lifetime) if isinstance(lifetime, int | float) else _DEFAULT_LIFETIME
         early = _EARLY if seconds > 2 * _EARLY else seconds / 4

@@ -162,7 +162,7 @@ class RegistryHttp:
                 offer = answer.headers.get("WWW-Authenticate", "")
                 self._login.answer(offer, action, refused=authorization)
                 continue
-            refusal = explain_refusal(self.host, answer, verb, what)
+            refusal = explain_refusal(self.host, answer, verb, what, conceal=self._login.conceal)
             if not isinstance(refusal, Broken):
                 raise refusal
             failures += 1
@@ -342,7 +342,11 @@ class RegistryHttp:
             if raw.status == 200:
                 return json_of(data)
             refusal = explain_refusal(
-                self.host, Answer(raw.status, raw.headers, data, raw, url), verb, what
+                self.host,
+                Answer(raw.status, raw.headers, data, raw, url),
+                verb,
+                what,
+                conceal=self._login.conceal,
             )
             if isinstance(refusal, InvalidInput):
                 refusal = AccessDenied(refusal.message, code="registry_login")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import io
 import json
 import random
@@ -311,3 +312,24 @@ def test_refusals_name_the_next_step(status: int, code: str, what: str, words: s
     body = json.dumps({"errors": [{"code": code, "message": "m"}]}).encode()
     reply = Answer(status, {}, body, None, "")  # type: ignore[arg-type]
     assert words in str(explain_refusal("registry.example.org", reply, "PUT", what).hint)
+
+
+@pytest.mark.parametrize("scheme", ["Basic", "Bearer"])
+def test_a_registry_that_repeats_the_login_is_not_quoted(serve: Serve, scheme: str) -> None:
+    def respond(request: Request) -> bytes:
+        given = request.headers.get("authorization", "")
+        told = f"{'x' * 270} you sent {given} {SECRET}"
+        body = json.dumps({"errors": [{"code": "DENIED", "message": told}]}).encode()
+        if request.path.startswith("/token"):
+            return answer(200, {}, b'{"token": "token-canary-8"}')
+        if given.startswith(scheme):
+            return answer(400, {}, body)
+        realm = f'{scheme} realm="http://{server.address}/token"'
+        return answer(401, {"WWW-Authenticate": realm})
+
+    server = serve(respond)
+    with pytest.raises(InvalidInput, match="400") as caught:
+        open_store(server).get_manifest(DIGEST)
+    assert "***" in str(caught.value)
+    for part in ("canary", base64.b64encode(f"mops:{SECRET}".encode()).decode()[:12]):
+        assert part not in str(caught.value)
