@@ -13,6 +13,7 @@ _HOST = re.compile(
     r"(?:[a-zA-Z0-9](?:[a-zA-Z0-9.-]*[a-zA-Z0-9])?|\[[0-9a-fA-F:]+\])(?::[0-9]{1,5})?"
 )
 LAYOUT_SCHEME = "oci:"
+_FORMS = "write name:tag, host/name:tag or oci:/folder:tag; names are in lower case"
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +74,7 @@ def _parse_remote(place: str, digest: str | None, text: str) -> Reference:
     host = first if slash and looks_like_host else ""
     repository = rest if host else name
     if host and not _HOST.fullmatch(host):
-        raise InvalidInput(f"{text!r}: {host!r} is not a host name")
+        raise InvalidInput(f"{text!r}: {host!r} is not a host name", hint=_FORMS)
     if not is_repository(repository):
-        raise InvalidInput(f"{text!r}: {repository!r} is not a repository name")
+        raise InvalidInput(f"{text!r}: {repository!r} is not a repository name", hint=_FORMS)
     return Reference(host=host, repository=repository, tag=tag, digest=digest)

@@ -86,7 +86,10 @@ def clone(
 
 def _refuse_occupied(root: Path) -> None:
     if root.is_symlink() or (root.exists() and not root.is_dir()):
-        raise Conflict(f"{root} is in the way", code="directory_occupied")
+        raise Conflict(
+            f"{root} is in the way", code="directory_occupied",
+            hint="name a directory that is not there yet",
+        )  # fmt: skip
     if root.exists() and any(root.iterdir()):
         raise Conflict(
             f"{root} is not empty", code="directory_occupied", hint="name a directory that is not"
