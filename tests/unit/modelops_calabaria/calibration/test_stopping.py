@@ -113,7 +113,9 @@ def test_a_study_keeps_what_was_simulated_and_goes_on(targets: list[Any], stoppe
     if stopped_at == 18:  # the last one: nothing is left to stop
         assert study(targets=targets).outputs["out"].equals(whole.outputs["out"])
         return
-    with pytest.raises(Interrupted, match=f"after {stopped_at} of 18 simulations") as caught:
+    with pytest.raises(
+        cb.StudyInterrupted, match=f"after {stopped_at} of 18 simulations"
+    ) as caught:
         study(targets=targets)
     part = caught.value.result
     assert part.outputs["out"].equals(whole.outputs["out"].head(stopped_at))
@@ -140,7 +142,7 @@ def test_a_study_that_is_ended_at_once_keeps_what_was_finished() -> None:
 
     presses: list[int] = []
     hasty = type("Hasty", (Line,), {"run_sim": press_twice})
-    with pytest.raises(Interrupted, match="after 1 of 2 simulations") as caught:
+    with pytest.raises(cb.StudyInterrupted, match="after 1 of 2 simulations") as caught:
         cb.run_study(hasty, [{"x": 0.1}, {"x": 0.2}])
     assert caught.value.result.outputs["out"].height == 1
     assert caught.value.resume().outputs["out"].height == 2
