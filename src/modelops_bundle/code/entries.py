@@ -69,7 +69,7 @@ def describe_entry(
     code = [path for path in closure.files if path != found.path]
     code += [path for path in registration.code if path not in closure.files]
     data, notes = find_data(codebase, found, registration, closure)
-    findings = [*notes, *_notes_of(found, closure, entry_id)]
+    findings = [*notes, *_notes_of(found, registration, closure, entry_id)]
     entry = _new_entry(codebase, found, registration, closure, recorded)
     entry.code = [Path(path) for path in code]
     entry.code_digests = _digests(codebase, code)
@@ -210,7 +210,9 @@ def _folder_files(codebase: Codebase, folder: str) -> tuple[str, ...]:
     )
 
 
-def _notes_of(found: Found, closure: Closure, entry_id: str) -> Iterator[Finding]:
+def _notes_of(
+    found: Found, registration: Registration, closure: Closure, entry_id: str
+) -> Iterator[Finding]:
     kind = "model" if isinstance(found, FoundModel) else "target"
     for note in found.notes:
         yield Finding(
@@ -223,9 +225,15 @@ def _notes_of(found: Found, closure: Closure, entry_id: str) -> Iterator[Finding
             code="model_without_outputs", severity="warning", kind=kind, id=entry_id,
             path=found.path, line=found.line, fix="edit",
         )  # fmt: skip
+    written_out = "write the import out, so that its code is known"
+    by_hand = f"{written_out}; or: mops bundle register-model {found.path} --code FILE"
     for item in closure.notes:
+        computed = item.code == "computed_import"
+        if computed and registration.code:
+            continue  # the user has named what it may reach
         yield Finding(
             f"{item.path}:{item.line}: {item.message}", code=item.code,
             severity="info" if item.code in _MERE_NOTES else "warning",
             kind=kind, id=entry_id, path=item.path, line=item.line, fix="edit",
+            hint=(by_hand if kind == "model" else written_out) if computed else "",
         )  # fmt: skip

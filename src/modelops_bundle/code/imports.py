@@ -58,6 +58,7 @@ def find_closure(codebase: Codebase, path: str, extra: tuple[str, ...] = ()) -> 
         except (InvalidInput, NotFound):
             broken.append(current)
             continue
+        notes += _computed(facts)
         for item in facts.imports:
             if not item.typing_only:
                 waiting.extend(_files_of(codebase, facts, item, notes))
@@ -102,6 +103,12 @@ def imported_files(codebase: Codebase, path: str) -> tuple[str, ...]:
     wanted = [item for item in facts.imports if not item.typing_only]
     found = [file for item in wanted for file in _files_of(codebase, facts, item, [])]
     return tuple(dict.fromkeys([*found, *codebase.package_files(path)]))
+
+
+def _computed(facts: ModuleFacts) -> Iterator[ImportNote]:
+    for line in facts.computed_imports:
+        text = "imports a module whose name is computed; a change of that module is not noticed"
+        yield ImportNote("computed_import", facts.path, line, text)
 
 
 def _gaps(codebase: Codebase, path: str, packages: list[str]) -> Iterator[ImportNote]:

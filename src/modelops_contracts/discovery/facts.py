@@ -52,13 +52,17 @@ class Binding:
 
 @dataclass(frozen=True, slots=True)
 class ModuleFacts:
-    """The module-level names and all imports of one parsed file."""
+    """The module-level names and all imports of one parsed file.
+
+    `computed_imports` are the lines that import a module whose name only running would tell.
+    """
 
     path: str
     module: str
     tree: ast.Module
     bindings: Mapping[str, tuple[Binding, ...]]
     imports: tuple[Import, ...]
+    computed_imports: tuple[int, ...] = ()
 
     @property
     def stars(self) -> tuple[str, ...]:
@@ -109,6 +113,7 @@ def scan_source(
         tree=tree,
         bindings=_bindings_of(tree, imports),
         imports=imports,
+        computed_imports=tuple(_computed_imports(tree)) if b"import_" in source else (),
     )
 
 
@@ -190,15 +195,28 @@ def _absolute_module(module: str, level: int, package: str) -> str:
 
 
 def _dynamic_import(node: ast.Call, package: str) -> str | None:
+    name = _imported_by_call(node)
+    if not isinstance(name, ast.Constant) or not isinstance(name.value, str):
+        return None
+    level = len(name.value) - len(name.value.lstrip("."))
+    return _absolute_module(name.value[level:], level, package)
+
+
+def _computed_imports(tree: ast.Module) -> Iterator[int]:
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Call):
+            name = _imported_by_call(node)
+            if name is not None and not isinstance(name, ast.Constant):
+                yield node.lineno
+
+
+def _imported_by_call(node: ast.Call) -> ast.expr | None:
+    """Return what stands for the name of the module in a call that imports; None for others."""
     parts = dotted_parts(node.func) or ("",)
-    if parts[-1] not in {"import_module", "__import__"} or not node.args:
+    if parts[-1] not in {"import_module", "__import__"}:
         return None
-    first = node.args[0]
-    if not isinstance(first, ast.Constant) or not isinstance(first.value, str):
-        return None
-    name = first.value
-    level = len(name) - len(name.lstrip("."))
-    return _absolute_module(name[level:], level, package)
+    named = [item.value for item in node.keywords if item.arg == "name"]
+    return next(iter([*node.args, *named]), None)
 
 
 def _typing_only_nodes(node: ast.If) -> set[int]:

@@ -93,3 +93,25 @@ def test_an_assigned_or_imported_name_is_believed(
     edit(project, *changing)
     pushes(project)
     assert load_registry(project.root).targets["peak"].digest != pushed.digest
+
+
+COMPUTED = """
+import importlib
+
+def plugin(name):
+    return importlib.import_module(f"models.{name}")
+
+
+def rate"""
+
+
+def test_an_import_whose_name_is_computed(project: Project) -> None:
+    write_files(project.root, {"models/extra.py": "x = 1\n"})
+    edit(project, "models/helpers.py", "def rate", COMPUTED)
+    found = findings(project)["computed_import"]
+    assert (found.severity, found.path, found.line) == ("warning", "models/helpers.py", 5)
+    assert "--code FILE" in (found.hint or "")
+    assert pushes(project)
+    options = RegisterOptions(code=("models/extra.py",))
+    register(project, "model", "models/sir.py", options, cwd=project.root)
+    assert [item for item in read_status(project).findings if item.kind == "model"] == []
