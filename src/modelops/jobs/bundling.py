@@ -51,10 +51,8 @@ def open_bundle_store(
     from modelops_bundle.project.project import open_project
 
     project = open_project(project_root)
-    if choice.reference is not None or not choice.auto:
-        repository, reference = find_repository(
-            choice.reference or project.default_tag, project.repository, config
-        )
+    if choice.reference is not None:
+        repository, reference = find_repository(choice.reference, project.repository, config)
         store = wiring.open_artifacts(config, repository)
         yield store, BundleFacts(repository, store.resolve(reference), tag=reference), config
         return
@@ -62,6 +60,10 @@ def open_bundle_store(
     store = wiring.open_artifacts(config, project.repository, parallel=parallel)
     facts = BundleFacts(project.repository, "", tag=project.default_tag)
     shared = wiring.open_environment(config).registry is not None
+    if not choice.auto:
+        tag = project.default_tag if shared else _tag_pushed_last(project, store)
+        yield store, replace(facts, manifest=store.resolve(tag), tag=tag), config
+        return
     if not choice.dry_run:
         tag, pushed = _push(project, store, choice, shared=shared)
         yield store, replace(facts, manifest=pushed, tag=tag), config
@@ -76,6 +78,15 @@ def open_bundle_store(
 def own_tag(project: Project) -> str:
     """The tag of this folder alone, on this machine."""
     return f"run-{digest_bytes(str(project.root.resolve()).encode())[:12]}"
+
+
+def _tag_pushed_last(project: Project, store: Any) -> str:
+    """The project's tag; the folder's own where that one holds another project's work by now."""
+    from modelops_bundle.project.baselines import read_pushes
+
+    tag, own, held = project.default_tag, own_tag(project), store.tags()
+    ours = read_pushes(project).get(f"{store.location}:{tag}", {})
+    return own if own in held and held.get(tag) != ours.get("manifest") else tag
 
 
 def _push(project: Project, store: Any, choice: BundleChoice, *, shared: bool) -> tuple[str, str]:

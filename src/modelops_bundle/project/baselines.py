@@ -128,6 +128,7 @@ def record_push(project: Project, reference: str, manifest: str, content: str) -
 
     path = project.storage / "state.json"
     state = read_pushes(project)
+    state.pop(reference, None)  # the latest stands last
     state[reference] = {
         "manifest": manifest,
         "content": content,

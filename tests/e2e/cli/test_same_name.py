@@ -31,6 +31,10 @@ def test_neither_hinders_the_other(eggs: Consoles) -> None:
         assert ran.code == 0
         assert WARNING in ran.err
         assert ran.events[-1]["submission"]["bundle"] != first["submission"]["bundle"]
+    kept = other.run("mops run study.json --no-check --no-auto --json").events[-1]["submission"]
+    assert kept["bundle"] == ran.events[-1]["submission"]["bundle"]
+    kept = eggs.run("mops run study.json --no-check --no-auto --json").events[-1]["submission"]
+    assert kept["bundle"] == first["submission"]["bundle"]
     again = eggs.run("mops run study.json --no-check --json")
     assert again.code == 0
     assert WARNING not in again.err
