@@ -98,6 +98,8 @@ def _public_names(holder: Any, module: ModuleType) -> list[str]:
 #: Modules of projects that are not the current one, kept so that coming back finds them again.
 _parked: dict[Path, dict[str, ModuleType]] = {}
 _current: list[tuple[Path, tuple[Path, ...]]] = []
+#: What stands on the path because of us; the same folder may stand there by itself as well.
+_added: list[str] = []
 
 
 def _enter(root: Path) -> tuple[Path, ...]:
@@ -111,9 +113,10 @@ def _enter(root: Path) -> tuple[Path, ...]:
             _leave(*_current.pop())
         _current.append((root, roots))
         sys.modules.update(_parked.pop(root, {}))
-    if sys.path[: len(roots)] != [str(folder) for folder in roots]:
-        _forget_paths(roots)
-        sys.path[:0] = [str(folder) for folder in roots]
+    wanted = [str(folder) for folder in roots]
+    if sys.path[: len(roots)] != wanted:
+        _take_back_paths()
+        sys.path[:0] = _added[:] = wanted
     return roots
 
 
@@ -124,12 +127,14 @@ def _leave(root: Path, roots: tuple[Path, ...]) -> None:
     for name in mine:
         del sys.modules[name]
     _parked[root] = mine
-    _forget_paths(roots)
+    _take_back_paths()
 
 
-def _forget_paths(roots: tuple[Path, ...]) -> None:
-    texts = {str(folder) for folder in roots}
-    sys.path[:] = [entry for entry in sys.path if entry not in texts]
+def _take_back_paths() -> None:
+    for entry in _added:
+        if entry in sys.path:
+            sys.path.remove(entry)
+    _added.clear()
 
 
 def _belongs(name: str, module: ModuleType, roots: tuple[Path, ...]) -> bool:

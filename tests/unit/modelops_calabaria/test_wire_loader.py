@@ -169,3 +169,19 @@ from modelops_calabaria.wire_loader import load_symbol
 answer = load_symbol("defining:Metropolis")
 """
     assert run_inside(tmp_path, code)["hint"] == "known: Town, Village"
+
+
+def test_a_folder_that_was_on_the_path_before_stays_there(tmp_path):
+    write_project(tmp_path / "one", {"m.py": "x = 1\n"})
+    write_project(tmp_path / "two", {"m.py": "x = 2\n"})
+    code = f"""
+import os, sys
+from modelops_calabaria.wire_loader import load_symbol
+one, two = {str(tmp_path / "one")!r}, {str(tmp_path / "two")!r}
+sys.path.append(one)
+answer = []
+for folder in (one, two, one, two):
+    os.chdir(folder)
+    answer += [load_symbol("m:x"), sys.path.count(one), sys.path.count(two)]
+"""
+    assert run_inside(tmp_path, code) == [1, 2, 0, 2, 1, 1, 1, 2, 0, 2, 1, 1]
