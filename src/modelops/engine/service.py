@@ -282,8 +282,8 @@ class EngineService:
     def close(self) -> None:
         """End what runs and every process. A second call does nothing."""
         self.cancel_all()
-        self._executor.close()
         self._guests.close()
+        self._executor.close()
 
 
 @contextlib.contextmanager

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import math
 import threading
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import CancelledError
+from contextlib import contextmanager
+from dataclasses import dataclass, field
 from typing import Any
 
 from modelops.engine.environments.supervised import SupervisedGuest
@@ -13,6 +16,13 @@ from modelops.engine.requests import EvaluationOutcome, EvaluationWork, SimOutco
 from modelops_contracts.evaluation import Evaluation
 
 __all__ = ["SlotGuests"]
+
+
+@dataclass(frozen=True, slots=True)
+class _Slot:
+    guest: Guest
+    # Held while a call runs; a call may end the service it runs in.
+    busy: threading.RLock = field(default_factory=threading.RLock)
 
 
 class SlotGuests:
@@ -24,11 +34,13 @@ class SlotGuests:
     def __init__(self, make: Callable[[int], Guest]) -> None:
         self._make = make
         self._mine = threading.local()
-        self._all: list[Guest] = []
+        self._all: list[_Slot] = []
         self._lock = threading.Lock()
+        self._closed = False
 
     def run_batch(self, stop: threading.Event, requests: Sequence[SimRequest]) -> list[SimOutcome]:
-        return self._guest(stop).run_batch(requests)
+        with self._guest(stop) as guest:
+            return guest.run_batch(requests)
 
     def evaluate(
         self, stop: threading.Event, work: EvaluationWork, done: Sequence[SimOutcome] = ()
@@ -38,23 +50,12 @@ class SlotGuests:
         When it is stopped, the reason of its evaluation is ``CANCELLED``; what was simulated until
         then is there. Stopped while scoring, it raises CancelledError.
         """
-        guest = self._guest(stop)
-        have = {outcome.request.sim_key: outcome for outcome in done}
-        missing = [sim for sim in work.missing() if sim.sim_key not in have]
-        outcomes = [*done, *(guest.run_batch(missing) if missing else ())]
-        if any(outcome.status == "cancelled" for outcome in outcomes):
-            return EvaluationOutcome(_cancelled_evaluation(work), tuple(outcomes))
-        have.update((outcome.request.sim_key, outcome) for outcome in outcomes)
-        tables = [work.stored.get(sim.sim_key) or _tables(have[sim.sim_key]) for sim in work.sims]
-        errors = [
-            None if table is not None else _error(have[sim.sim_key])
-            for table, sim in zip(tables, work.sims, strict=True)
-        ]
-        scored = guest.evaluate(work.request, tables, errors)
-        return EvaluationOutcome(Evaluation.from_json(scored), tuple(outcomes))
+        with self._guest(stop) as guest:
+            return _evaluate(guest, work, done)
 
     def describe(self, stop: threading.Event, kind: str, reference: str) -> dict[str, Any]:
-        return self._guest(stop).describe(kind, reference)
+        with self._guest(stop) as guest:
+            return guest.describe(kind, reference)
 
     def predict(
         self,
@@ -64,23 +65,55 @@ class SlotGuests:
         entrypoint: str,
         seed: int,
     ) -> dict[str, bytes]:
-        return self._guest(stop).predict(targets, members, entrypoint=entrypoint, seed=seed)
+        with self._guest(stop) as guest:
+            return guest.predict(targets, members, entrypoint=entrypoint, seed=seed)
 
     def close(self) -> None:
-        """End all guests. Only when no call runs any more."""
-        for guest in self._all:
-            guest.close()
+        """End all guests, each when its call has ended; later calls raise CancelledError.
 
-    def _guest(self, stop: threading.Event) -> Guest:
-        guest: Guest | None = getattr(self._mine, "guest", None)
-        if guest is None:
+        The threads must still be there: the system kills a guest whose thread has ended, and what
+        it had started in sessions of its own would go on.
+        """
+        with self._lock:
+            self._closed = True
+        for slot in self._all:
+            with slot.busy:
+                slot.guest.close()
+
+    @contextmanager
+    def _guest(self, stop: threading.Event) -> Iterator[Guest]:
+        slot = self._slot()
+        with slot.busy:
+            if self._closed:
+                raise CancelledError
+            if isinstance(slot.guest, SupervisedGuest):
+                slot.guest.interrupted = stop
+            yield slot.guest
+
+    def _slot(self) -> _Slot:
+        slot: _Slot | None = getattr(self._mine, "slot", None)
+        if slot is None:
             with self._lock:
-                guest = self._make(len(self._all))
-                self._all.append(guest)
-            self._mine.guest = guest
-        if isinstance(guest, SupervisedGuest):
-            guest.interrupted = stop
-        return guest
+                slot = _Slot(self._make(len(self._all)))
+                self._all.append(slot)
+            self._mine.slot = slot
+        return slot
+
+
+def _evaluate(guest: Guest, work: EvaluationWork, done: Sequence[SimOutcome]) -> EvaluationOutcome:
+    have = {outcome.request.sim_key: outcome for outcome in done}
+    missing = [sim for sim in work.missing() if sim.sim_key not in have]
+    outcomes = [*done, *(guest.run_batch(missing) if missing else ())]
+    if any(outcome.status == "cancelled" for outcome in outcomes):
+        return EvaluationOutcome(_cancelled_evaluation(work), tuple(outcomes))
+    have.update((outcome.request.sim_key, outcome) for outcome in outcomes)
+    tables = [work.stored.get(sim.sim_key) or _tables(have[sim.sim_key]) for sim in work.sims]
+    errors = [
+        None if table is not None else _error(have[sim.sim_key])
+        for table, sim in zip(tables, work.sims, strict=True)
+    ]
+    scored = guest.evaluate(work.request, tables, errors)
+    return EvaluationOutcome(Evaluation.from_json(scored), tuple(outcomes))
 
 
 def _cancelled_evaluation(work: EvaluationWork) -> Evaluation:
