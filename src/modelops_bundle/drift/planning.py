@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from modelops_bundle.code.codebase import Codebase
@@ -247,9 +247,7 @@ class Planner:
             reasons.append(f"{previous.path.as_posix()} -> {entry.path.as_posix()}")
             self.untrack.add(previous.path.as_posix())
         if isinstance(entry, TargetEntry):
-            sets = [n for n, group in self.registry.target_sets.items() if new_id in group.targets]
-            if sets:
-                reasons.append(f"sets: {', '.join(sets)}")
+            reasons += _kept_in_sets(self.registry, new_id)
         return tuple(reasons)
 
     def _remember_sketch(self, entry: Entry) -> None:
@@ -257,6 +255,21 @@ class Planner:
         node = find_definition(tree, entry.symbol)
         if node is not None and entry.body is not None:
             self.sketches[entry.body] = dict(token_pairs(node, entry.symbol))
+
+
+def _kept_in_sets(registry: BundleRegistry, target_id: str) -> Iterator[str]:
+    """Yield what a target keeps of its sets, in a few words."""
+    sets = {name: group for name, group in registry.target_sets.items()
+            if target_id in group.targets}  # fmt: skip
+    if sets:
+        yield f"sets: {', '.join(sets)}"
+    weights = {name: group.weights[target_id] for name, group in sets.items()
+               if target_id in group.weights}  # fmt: skip
+    if len(set(weights.values())) == 1 and len(weights) == len(sets):
+        yield f"weight {next(iter(weights.values()))} kept"
+    elif weights:
+        listed = ", ".join(f"{weight} in {name}" for name, weight in weights.items())
+        yield f"weights {listed} kept"
 
 
 def decision_for(kind: Kind, match: Match) -> Decision:

@@ -94,8 +94,11 @@ def check_set(
         if isinstance(value, bool) or not 0.0 <= float(value) < float("inf"):
             problems.append(f"Target set '{name}': weight of {key} must be a finite number >= 0")
     if problems:
-        listed = ", ".join(known) or "none"
-        raise InvalidValue("; ".join(problems), hint=f"registered targets: {listed}")
+        unknown = [member for member in members if member not in known]
+        listed = ", ".join(known if unknown else members) or "none"
+        raise InvalidValue(
+            "; ".join(problems), hint=f"{'registered targets' if unknown else 'members'}: {listed}"
+        )
 
 
 def read_set(reading: Reading, value: Any, path: str) -> TargetSet:

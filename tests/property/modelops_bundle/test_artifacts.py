@@ -163,10 +163,10 @@ def test_nothing_is_undone_without_being_named(
 
 SECRETS = (
     b"-----BEGIN RSA PRIVATE KEY-----", b"AccountKey=" + b"a" * 24,
-    b"SharedAccessSignature=" + b"b" * 12, b"?sig=" + b"c" * 24,
+    b"SharedAccessSignature=sv=" + b"b" * 12, b"?sig=" + b"c" * 24,
     b"AKIA" + b"Q" * 16, b"ASIA" + b"7" * 16,
     b"AWS_Secret_Access_Key = " + b"d" * 40, b"ghp_" + b"e" * 36, b"github_pat_" + b"f" * 22,
-    b"glpat-" + b"g" * 20, b"xoxb-" + b"h" * 10, b"https://user:word@host.example/",
+    b"glpat-" + b"g" * 20, b"xoxb-1" + b"h" * 10, b"https://user:word@host.example/",
 )  # fmt: skip
 
 

@@ -177,9 +177,12 @@ def test_paths_resolve_against_the_working_directory(tmp_path: Path) -> None:
 
 def test_a_renamed_function_keeps_sets_weights_and_old_id(project: Project) -> None:
     set_target_set(project, "all", weights={"weekly_cases": 3.0})
+    set_target_set(project, "some", ["weekly_cases"])
     edit(project, "targets/counts.py", "def weekly_cases(", "def counts(")
     result = register(project, "target", "targets/counts.py", cwd=project.root)
     assert ("renamed", "counts") in lines(result)
+    (renamed,) = (change for change in result.changes if change.action == "renamed")
+    assert renamed.reasons[-2:] == ("sets: all, some", "weights 3.0 in all kept")
     registry = load_registry(project.root)
     assert registry.target_sets["all"].targets == ["peak", "counts"]
     assert registry.target_sets["all"].weights == {"counts": 3.0}

@@ -179,8 +179,9 @@ def test_target_sets_refuse_what_cannot_be() -> None:
     registry.add_target("a", "t.py", "t:a", "inc")
     with pytest.raises(ValueError, match="unknown targets: b"):
         registry.set_target_set("s", ["b"])
-    with pytest.raises(ValueError, match="weights configured for non-member c"):
+    with pytest.raises(InvalidInput, match="weights configured for non-member c") as told:
         registry.set_target_set("s", ["a"], {"c": 1.0})
+    assert told.value.hint == "members: a"
     with pytest.raises(ValueError, match="finite number"):
         registry.set_target_set("s", ["a"], {"a": -1.0})
     assert registry.delete_target_set("s") is False
