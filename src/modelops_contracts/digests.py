@@ -14,6 +14,7 @@ from hashlib import blake2b, sha256
 from typing import Protocol
 
 from modelops_contracts.errors import ContractViolationError
+from modelops_contracts.formats import WIRE_VERSION
 
 __all__ = [
     "WIRE_VERSION",
@@ -39,9 +40,6 @@ __all__ = [
     "study_seed",
     "trial_seed",
 ]
-
-#: Version of the protocol between the engine and the author's code; part of every sim_key.
-WIRE_VERSION = 1
 
 _PLAIN_LEAVES = frozenset({bool, int, float, str, type(None)})
 _HEX64 = re.compile(r"[0-9a-f]{64}")

@@ -19,9 +19,10 @@ from modelops_bundle.oci.documents import load_document
 from modelops_bundle.oci.reference import is_digest
 from modelops_bundle.snapshot.index import FileRow
 from modelops_contracts.errors import IntegrityError, InvalidInput
+from modelops_contracts.formats import BUNDLE_FORMAT
 from modelops_contracts.registry import BUNDLE_STORAGE_DIR, REGISTRY_PATH, EnvironmentRecord
 
-FORMAT = 2
+FORMAT = BUNDLE_FORMAT
 FINGERPRINT_FORMAT = 1
 PACKING = 1
 LONGEST_PATH = 4096

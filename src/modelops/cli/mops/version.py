@@ -34,14 +34,14 @@ class Version:
 def find_version(receipt: Path) -> Version:
     """``receipt`` is the file install.sh leaves; it counts when it is about this environment."""
     from modelops_contracts import CONTRACTS_VERSION
-    from modelops_contracts.digests import WIRE_VERSION
+    from modelops_contracts.formats import BUNDLE_FORMAT, WIRE_VERSION
 
     return Version(
         version=VERSION,
         commit=find_commit(),
         dirty=is_dirty(),
         contracts=CONTRACTS_VERSION,
-        formats={"wire": WIRE_VERSION, "bundle": 2, "registry": 1, "results": 1},
+        formats={"wire": WIRE_VERSION, "bundle": BUNDLE_FORMAT, "registry": 1, "results": 1},
         python=".".join(map(str, sys.version_info[:3])),
         platform=sys.platform,
         executable=sys.executable,
